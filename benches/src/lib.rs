@@ -1,0 +1,1 @@
+//! Benchmarks, ours beside libvirt's in one run.

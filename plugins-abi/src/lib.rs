@@ -1,0 +1,1 @@
+//! The stable-ABI door between the host and its drivers.

@@ -1,0 +1,3 @@
+//! Work of its own.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Libvirt's job as an embeddable library.
