@@ -1,3 +1,36 @@
-//! Work of its own.
+//! The project's own commands, run as `cargo xtask COMMAND`; one file each.
 
-fn main() {}
+mod setup;
+mod ui;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what the demonstration, the tests and the benchmarks need.
+    Setup(setup::Options),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Setup(options) => setup::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
