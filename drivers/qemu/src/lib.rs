@@ -1,1 +1,4 @@
 //! The qemu driver.
+
+pub mod caps;
+pub mod command;
