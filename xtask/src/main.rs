@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask COMMAND`; one file each.
 
 mod setup;
+mod tidy;
 mod ui;
 mod workspace;
 
@@ -20,11 +21,14 @@ struct Arguments {
 enum Command {
     /// Install what the demonstration, the tests and the benchmarks need.
     Setup(setup::Options),
+    /// Check the rules that neither rustc nor clippy knows: sources, dependencies, licences.
+    Tidy,
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
+        Command::Tidy => tidy::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
