@@ -70,7 +70,11 @@ impl Error {
     }
 
     /// A failed system call: `attempt` says what was tried on what, the system's words follow.
-    pub fn system(domain: ErrorDomain, attempt: impl fmt::Display, source: impl Into<std::io::Error>) -> Self {
+    pub fn system(
+        domain: ErrorDomain,
+        attempt: impl fmt::Display,
+        source: impl Into<std::io::Error>,
+    ) -> Self {
         let source = source.into();
         let words = match source.raw_os_error() {
             // std appends " (os error 2)"; libvirt's sentences do not.
@@ -165,7 +169,8 @@ impl StdError for Error {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}:{}, {}", self.line, self.column, self.path)
+        write!(f, "line {}:{}", self.line, self.column)?;
+        if self.path.is_empty() { Ok(()) } else { write!(f, ", {}", self.path) }
     }
 }
 
@@ -190,7 +195,10 @@ mod tests {
         let place = Place { line: 3, column: 50, path: "/interface/source/address/@slot".into() };
         let error = Error::new(ErrorCode::XML_ERROR, ErrorDomain::XML, "no such slot").at(place);
         assert_eq!(error.to_string(), "XML error: no such slot");
-        assert_eq!(format!("{error:#}"), "XML error: no such slot (line 3:50, /interface/source/address/@slot)");
+        assert_eq!(
+            format!("{error:#}"),
+            "XML error: no such slot (line 3:50, /interface/source/address/@slot)"
+        );
     }
 
     #[test]
