@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask COMMAND`; one file each.
 
+mod guest;
 mod setup;
 mod tidy;
 mod ui;
@@ -21,6 +22,8 @@ struct Arguments {
 enum Command {
     /// Install what the demonstration, the tests and the benchmarks need.
     Setup(setup::Options),
+    /// Make the tiny Linux guest, and say where it is.
+    Guest,
     /// Check the rules that neither rustc nor clippy knows: sources, dependencies, licences.
     Tidy,
 }
@@ -28,6 +31,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
+        Command::Guest => guest::run(),
         Command::Tidy => tidy::run(),
     };
     match outcome {
