@@ -1,0 +1,158 @@
+//! Lines over a socket, with deadlines: never blocks past one, never buffers more than a limit.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessage, MsgFlags, recv, sendmsg};
+
+/// The longest message that is read: the largest known answer (`query-qmp-schema`) has 0.25 MB.
+const LONGEST: usize = 64 << 20;
+
+/// Why a line could not be sent or received.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Closed,
+    Deadline,
+    TooLong(usize),
+    System(Errno),
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::EPIPE | Errno::ECONNRESET => Self::Closed,
+            errno => Self::System(errno),
+        }
+    }
+}
+
+/// A socket and what has been read from it but not asked for yet.
+#[derive(Debug)]
+pub(super) struct Channel {
+    stream: UnixStream,
+    buffer: Vec<u8>,
+    /// Where the first byte stands that no line has been made of.
+    start: usize,
+    /// Up to where the buffer is known to hold no newline.
+    scanned: usize,
+}
+
+impl Channel {
+    pub(super) fn new(stream: UnixStream) -> Self {
+        Self { stream, buffer: Vec::new(), start: 0, scanned: 0 }
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    /// Sends all of `text`, `descriptors` beside its first byte; reads meanwhile, as the peer may wait for that.
+    pub(super) fn send(
+        &mut self,
+        text: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<(), Failure> {
+        let raw: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        let beside = [ControlMessage::ScmRights(&raw)];
+        let mut sent = 0;
+        while let Some(rest) = text.get(sent..).filter(|rest| !rest.is_empty()) {
+            let control: &[ControlMessage<'_>] = if sent == 0 && !raw.is_empty() { &beside } else { &[] };
+            let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+            match sendmsg::<()>(self.stream.as_raw_fd(), &[IoSlice::new(rest)], control, flags, None) {
+                Ok(count) => sent += count,
+                Err(Errno::EAGAIN) => {
+                    let ready = self.wait(PollFlags::POLLIN | PollFlags::POLLOUT, deadline)?;
+                    if ready.contains(PollFlags::POLLIN) {
+                        self.fill()?;
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// The next line without its newline.
+    pub(super) fn receive_line(&mut self, deadline: Option<Instant>) -> Result<Vec<u8>, Failure> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Ok(line);
+            }
+            match self.fill() {
+                Err(Failure::System(Errno::EAGAIN)) => {
+                    self.wait(PollFlags::POLLIN, deadline)?;
+                }
+                done => done?,
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        let at = self.buffer.get(self.scanned..)?.iter().position(|&byte| byte == b'\n');
+        let Some(at) = at.map(|at| self.scanned + at) else {
+            self.scanned = self.buffer.len();
+            return None;
+        };
+        let line = self.buffer.get(self.start..at).map(<[u8]>::to_vec);
+        self.start = at + 1;
+        self.scanned = self.start;
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            (self.start, self.scanned) = (0, 0);
+        }
+        line
+    }
+
+    /// Reads once, without waiting.
+    fn fill(&mut self) -> Result<(), Failure> {
+        if self.buffer.len() - self.start >= LONGEST {
+            return Err(Failure::TooLong(LONGEST));
+        }
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.scanned -= self.start;
+            self.start = 0;
+        }
+        let held = self.buffer.len();
+        self.buffer.resize(held + (64 << 10), 0);
+        let room = self.buffer.get_mut(held..).unwrap_or_default();
+        let outcome = recv(self.stream.as_raw_fd(), room, MsgFlags::MSG_DONTWAIT);
+        self.buffer.truncate(held + outcome.unwrap_or(0));
+        match outcome {
+            Ok(0) => Err(Failure::Closed),
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    fn wait(&self, flags: PollFlags, deadline: Option<Instant>) -> Result<PollFlags, Failure> {
+        loop {
+            let timeout = match deadline {
+                None => PollTimeout::NONE,
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(Failure::Deadline);
+                    }
+                    // Rounded up: poll counts milliseconds, and a remainder must not spin.
+                    let milliseconds = left.as_micros().div_ceil(1000);
+                    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+                }
+            };
+            let mut descriptors = [PollFd::new(self.stream.as_fd(), flags)];
+            match poll(&mut descriptors, timeout) {
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => {
+                    return Ok(descriptors.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty()));
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
