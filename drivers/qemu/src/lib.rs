@@ -3,3 +3,4 @@
 pub mod caps;
 pub mod command;
 pub mod monitor;
+pub mod probe;

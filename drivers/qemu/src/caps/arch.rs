@@ -5,7 +5,7 @@ use std::fmt;
 macro_rules! architectures {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $bits:literal;)*) => {
         /// What processor a guest has.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         pub enum Arch {
             $($(#[$doc])* $variant,)*
         }

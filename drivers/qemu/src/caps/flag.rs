@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 macro_rules! flags {
     ($($variant:ident = $name:literal,)*) => {
         /// One thing that some QEMU binaries can do and others cannot.
@@ -313,6 +315,20 @@ impl FromIterator<Flag> for FlagSet {
 impl Extend<Flag> for FlagSet {
     fn extend<I: IntoIterator<Item = Flag>>(&mut self, flags: I) {
         flags.into_iter().for_each(|flag| self.insert(flag));
+    }
+}
+
+impl Serialize for FlagSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(Flag::name))
+    }
+}
+
+/// Flags of other versions are passed over.
+impl<'de> Deserialize<'de> for FlagSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = Vec::<std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Ok(names.iter().filter_map(|name| Flag::from_name(name)).collect())
     }
 }
 

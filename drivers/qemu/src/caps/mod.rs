@@ -5,6 +5,8 @@ mod cache;
 mod flag;
 mod machine;
 
+use serde::{Deserialize, Serialize};
+
 pub use arch::Arch;
 pub use flag::{Flag, FlagSet};
 pub use machine::Board;
@@ -32,7 +34,7 @@ impl Accelerator {
 }
 
 /// What one QEMU binary can do.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Capabilities {
     /// The binary's path.
     pub emulator: String,
@@ -63,7 +65,7 @@ pub struct Capabilities {
 }
 
 /// What a binary can do under one accelerator.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AcceleratorCapabilities {
     /// The processor that `host-model` stands for.
     pub host_cpu: Option<HostCpu>,
@@ -74,7 +76,7 @@ pub struct AcceleratorCapabilities {
 }
 
 /// A machine type.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineType {
     /// The versioned name: `pc-q35-10.0`.
     pub name: String,
@@ -99,7 +101,7 @@ pub struct MachineType {
 }
 
 /// A CPU model.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuModel {
     /// The name on the command line: `Haswell`.
     pub name: String,
@@ -114,7 +116,7 @@ pub struct CpuModel {
 }
 
 /// The host's processor as QEMU would give it to a guest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostCpu {
     /// The model that the properties extend: `base`.
     pub model: String,
@@ -127,7 +129,7 @@ pub struct HostCpu {
 }
 
 /// One property of the host's processor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostCpuProperty {
     /// QEMU's name.
     pub name: String,
@@ -138,7 +140,7 @@ pub struct HostCpuProperty {
 }
 
 /// The value of a property of the host's processor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostCpuValue {
     /// A feature.
     Boolean(bool),
@@ -149,7 +151,7 @@ pub enum HostCpuValue {
 }
 
 /// One version of the Arm interrupt controller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GicCapability {
     /// 2, 3 ...
     pub version: u32,
@@ -160,7 +162,7 @@ pub struct GicCapability {
 }
 
 /// AMD's memory encryption.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SevCapability {
     /// The bit of a page table entry that marks encrypted memory.
     pub cbitpos: u32,
@@ -175,7 +177,7 @@ pub struct SevCapability {
 }
 
 /// Intel's enclaves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SgxCapability {
     /// Flexible launch control.
     pub flc: bool,

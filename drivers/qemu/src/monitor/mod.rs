@@ -112,7 +112,7 @@ impl Monitor {
                     return Ok(result);
                 }
                 Incoming::Answer { .. } => {
-                    log::debug!("{}: a late answer on the monitor is ignored", self.guest)
+                    log::debug!("{}: a late answer on the monitor is ignored", self.guest);
                 }
                 Incoming::Event(event) => self.keep(event),
                 Incoming::Greeting(_) => return Err(self.broken("a second greeting")),
@@ -145,10 +145,9 @@ impl Monitor {
     ///
     /// QEMU is gone or broke the protocol, or `deadline` passed.
     pub fn wait_for(&mut self, name: &str, deadline: Option<Instant>) -> Result<Event> {
-        if let Some(at) = self.events.iter().position(|event| event.name == name) {
-            if let Some(event) = self.events.remove(at) {
-                return Ok(event);
-            }
+        let kept = self.events.iter().position(|event| event.name == name);
+        if let Some(event) = kept.and_then(|at| self.events.remove(at)) {
+            return Ok(event);
         }
         loop {
             match self.receive(deadline, name)? {

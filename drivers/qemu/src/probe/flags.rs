@@ -125,7 +125,6 @@ const TYPES: &[(&str, Flag)] = &[
     ("memory-backend-memfd", Flag::MemoryBackendMemfd),
     ("virtio-blk-pci-non-transitional", Flag::VirtioPciNonTransitional),
     ("max-x86_64-cpu", Flag::X86MaxCpu),
-    ("max-i386-cpu", Flag::X86MaxCpu),
     ("max-arm-cpu", Flag::ArmMaxCpu),
     ("dbus-vmstate", Flag::DbusVmstate),
     ("i8042", Flag::I8042),
@@ -183,8 +182,6 @@ const DEVICE_PROPERTIES: &[(&str, &str, Flag)] = &[
     ("virtio-iommu-pci", "boot-bypass", Flag::VirtioIommuBootBypass),
     ("max-x86_64-cpu", "unavailable-features", Flag::CpuUnavailableFeatures),
     ("max-x86_64-cpu", "migratable", Flag::CpuMigratable),
-    ("max-i386-cpu", "unavailable-features", Flag::CpuUnavailableFeatures),
-    ("max-i386-cpu", "migratable", Flag::CpuMigratable),
     ("max-arm-cpu", "kvm-no-adjvtime", Flag::CpuKvmNoAdjvtime),
 ];
 
@@ -283,12 +280,16 @@ const SCHEMA: &[(&str, Flag)] = &[
 ];
 
 /// The types whose device properties the tables ask for and `exists` confirms, each once.
-pub(super) fn devices_to_ask<'a>(exists: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = &'static str> + 'a {
+pub(super) fn devices_to_ask<'a>(
+    exists: impl Fn(&str) -> bool + 'a,
+) -> impl Iterator<Item = &'static str> + 'a {
     types_of(DEVICE_PROPERTIES).filter(move |name| exists(name))
 }
 
 /// The other types whose properties the tables ask for, each once.
-pub(super) fn objects_to_ask<'a>(exists: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = &'static str> + 'a {
+pub(super) fn objects_to_ask<'a>(
+    exists: impl Fn(&str) -> bool + 'a,
+) -> impl Iterator<Item = &'static str> + 'a {
     types_of(OBJECT_PROPERTIES).filter(move |name| exists(name))
 }
 
@@ -318,7 +319,11 @@ pub(super) fn flags(arch: Arch, answers: &Answers) -> FlagSet {
         (answers.kvm, Flag::Kvm),
         (answers.migration.contains("rdma-pin-all"), Flag::MigrateRdma),
         // -netdev has taken JSON ever since the schema describes it with its types.
-        (answers.schema.has("netdev_add/arg-type/type/^user") || answers.schema.has("netdev_add/arg-type/type"), Flag::NetdevJson),
+        (
+            answers.schema.has("netdev_add/arg-type/type/^user")
+                || answers.schema.has("netdev_add/arg-type/type"),
+            Flag::NetdevJson,
+        ),
         (flags.contains(Flag::CpuUnavailableFeatures), Flag::CanonicalCpuFeatures),
         (answers.has_type_ending("max-", "-cpu"), Flag::CpuMax),
     ];

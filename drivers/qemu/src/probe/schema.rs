@@ -64,14 +64,15 @@ impl Schema {
             let next = match part {
                 "arg-type" => here.arg_type.as_deref(),
                 "ret-type" => here.ret_type.as_deref(),
-                _ => match part.strip_prefix('+') {
-                    Some(case) => self.alternatives(here).find_map(|entity| entity.variant(case)),
-                    None => {
+                _ => {
+                    if let Some(case) = part.strip_prefix('+') {
+                        self.alternatives(here).find_map(|entity| entity.variant(case))
+                    } else {
                         let member = self.alternatives(here).find_map(|entity| entity.member(part));
                         features = member.map_or(&[], |member| &member.features);
                         member.and_then(|member| member.r#type.as_deref())
                     }
-                },
+                }
             };
             let Some(entity) = next.and_then(|name| self.0.get(name)) else { return false };
             if !matches!(part, "arg-type" | "ret-type") && part.starts_with('+') {
