@@ -1,5 +1,30 @@
 //! Host facilities for virtualization drivers: one file per facility, no XML.
+//!
+//! What a driver keeps, and how it survives crashes:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`root`], [`dir`], [`file`] | the directories of a driver, and files in them that are whole or not there |
+//! | [`owner`], [`lock`], [`wait`] | who owns a thing, locks between processes, and blocking until a deadline |
+//! | [`index`] | name, UUID, id and state of every object, without parsing a document |
+//! | [`eventlog`] | what happened, numbered, for every process that wants to know |
+//! | [`journal`] | what was done, so that it can be undone, by whoever is left |
+//! | [`process`], [`spawn`], [`socket`] | processes by handle, children that disturb nobody, sockets below long paths |
+//! | [`controller`] | the small process that stays with a running guest |
 
+pub mod controller;
+pub mod dir;
 pub mod error;
+pub mod eventlog;
+pub mod file;
+pub mod index;
+pub mod journal;
+pub mod lock;
+pub mod owner;
+pub mod process;
+pub mod root;
+pub mod socket;
+pub mod spawn;
+pub mod wait;
 
 pub use error::{Error, ErrorCode, ErrorDomain, Place, Result};
