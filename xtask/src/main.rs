@@ -2,6 +2,7 @@
 
 mod guest;
 mod setup;
+mod test;
 mod tidy;
 mod ui;
 mod workspace;
@@ -24,6 +25,8 @@ enum Command {
     Setup(setup::Options),
     /// Make the tiny Linux guest, and say where it is.
     Guest,
+    /// Run every ring of tests, and print a table of what came of them.
+    Test(test::Options),
     /// Check the rules that neither rustc nor clippy knows: sources, dependencies, licences.
     Tidy,
 }
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
         Command::Guest => guest::run(),
+        Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
     };
     match outcome {

@@ -1,12 +1,18 @@
 //! Where the workspace is, and how to run cargo and other programs in it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{PipeReader, Read};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
-use crate::ui::Progress;
+use crate::ui::{self, Progress};
 
 /// The workspace's top directory.
 pub(crate) fn root() -> PathBuf {
@@ -73,26 +79,76 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 ///
 /// When it cannot be started or fails; the error holds the end of what it wrote.
 pub(crate) fn follow(command: &mut Command, progress: &Progress) -> Result<()> {
+    let mut said = String::new();
+    let status = read_lines(command, Duration::MAX, |line| {
+        progress.detail(line);
+        said.push_str(line);
+        said.push('\n');
+    })?;
+    if !status.success() {
+        bail!("`{}` failed ({status})\n{}", display(command), tail(&said, 40));
+    }
+    Ok(())
+}
+
+/// Runs a command to its end, handing on each line that it prints, on either output.
+///
+/// # Errors
+///
+/// When it cannot be started, or is not done within the limit; it is killed then, with what it started.
+pub(crate) fn read_lines(
+    command: &mut Command,
+    limit: Duration,
+    mut each: impl FnMut(&str),
+) -> Result<ExitStatus> {
     let shown = display(command);
-    let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
-    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let (mut reader, writer) = std::io::pipe().context("cannot make a pipe")?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
     let mut child = command.spawn().with_context(|| format!("cannot run `{shown}`"))?;
     // The command still holds the pipe's writing ends: close them, or the reader never sees the end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut said = String::new();
-    let mut reader = BufReader::new(reader);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        let text = String::from_utf8_lossy(&line);
-        progress.detail(text.trim_end());
-        said.push_str(&text);
-        line.clear();
+    let end = Instant::now().checked_add(limit);
+    let mut pending = Vec::new();
+    let mut buffer = [0; 8192];
+    loop {
+        if !readable(&reader, end)? {
+            // The child leads the group, and is not waited for yet: the number is still its own.
+            let group = Pid::from_raw(child.id() as i32);
+            killpg(group, Signal::SIGKILL).with_context(|| format!("cannot kill `{shown}`"))?;
+            child.wait()?;
+            bail!("`{shown}` was not done after {}", ui::elapsed(limit));
+        }
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        pending.extend_from_slice(&buffer[..count]);
+        while let Some(newline) = pending.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = pending.drain(..=newline).collect();
+            each(String::from_utf8_lossy(&line).trim_end());
+        }
     }
-    let status = child.wait()?;
-    if !status.success() {
-        bail!("`{shown}` failed ({status})\n{}", tail(&said, 40));
+    if !pending.is_empty() {
+        each(&String::from_utf8_lossy(&pending));
     }
-    Ok(())
+    Ok(child.wait()?)
+}
+
+/// Waits until there is something to read, or the end of it; `false` when the time is up first.
+fn readable(reader: &PipeReader, end: Option<Instant>) -> Result<bool> {
+    loop {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(false);
+        }
+        let timeout = left.map_or(PollTimeout::NONE, |left| left.try_into().unwrap_or(PollTimeout::MAX));
+        let mut set = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut set, timeout) {
+            Ok(0) | Err(nix::errno::Errno::EINTR) => (),
+            Ok(_) => return Ok(true),
+            Err(error) => return Err(error).context("cannot wait for a command's output"),
+        }
+    }
 }
 
 /// Whether PATH, or a directory where system programs live, holds a program of this name.
