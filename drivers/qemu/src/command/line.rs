@@ -41,7 +41,7 @@ impl CommandLine {
         let mut text = String::new();
         for (name, value) in &self.environment {
             // Writing to a String cannot fail.
-            let _ = write!(text, "{name}={} \\\n", quote(value));
+            let _ = writeln!(text, "{name}={} \\", quote(value));
         }
         text.push_str(&quote(&self.program));
         for argument in &self.arguments {

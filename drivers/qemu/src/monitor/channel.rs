@@ -3,11 +3,12 @@
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
 use nix::sys::socket::{ControlMessage, MsgFlags, recv, sendmsg};
+use virt_util::Error;
+use virt_util::wait::Wait;
 
 /// The longest message that is read: the largest known answer (`query-qmp-schema`) has 0.25 MB.
 const LONGEST: usize = 64 << 20;
@@ -16,9 +17,10 @@ const LONGEST: usize = 64 << 20;
 #[derive(Debug)]
 pub(super) enum Failure {
     Closed,
-    Deadline,
     TooLong(usize),
     System(Errno),
+    /// The wait ended first.
+    Waiting(Error),
 }
 
 impl From<Errno> for Failure {
@@ -55,7 +57,8 @@ impl Channel {
         &mut self,
         text: &[u8],
         descriptors: &[BorrowedFd<'_>],
-        deadline: Option<Instant>,
+        wait: Wait<'_>,
+        attempt: &str,
     ) -> Result<(), Failure> {
         let raw: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
         let beside = [ControlMessage::ScmRights(&raw)];
@@ -66,7 +69,7 @@ impl Channel {
             match sendmsg::<()>(self.stream.as_raw_fd(), &[IoSlice::new(rest)], control, flags, None) {
                 Ok(count) => sent += count,
                 Err(Errno::EAGAIN) => {
-                    let ready = self.wait(PollFlags::POLLIN | PollFlags::POLLOUT, deadline)?;
+                    let ready = self.wait(PollFlags::POLLIN | PollFlags::POLLOUT, wait, attempt)?;
                     if ready.contains(PollFlags::POLLIN) {
                         self.fill()?;
                     }
@@ -79,14 +82,14 @@ impl Channel {
     }
 
     /// The next line without its newline.
-    pub(super) fn receive_line(&mut self, deadline: Option<Instant>) -> Result<Vec<u8>, Failure> {
+    pub(super) fn receive_line(&mut self, wait: Wait<'_>, attempt: &str) -> Result<Vec<u8>, Failure> {
         loop {
             if let Some(line) = self.take_line() {
                 return Ok(line);
             }
             match self.fill() {
                 Err(Failure::System(Errno::EAGAIN)) => {
-                    self.wait(PollFlags::POLLIN, deadline)?;
+                    self.wait(PollFlags::POLLIN, wait, attempt)?;
                 }
                 done => done?,
             }
@@ -131,28 +134,8 @@ impl Channel {
         }
     }
 
-    fn wait(&self, flags: PollFlags, deadline: Option<Instant>) -> Result<PollFlags, Failure> {
-        loop {
-            let timeout = match deadline {
-                None => PollTimeout::NONE,
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(Failure::Deadline);
-                    }
-                    // Rounded up: poll counts milliseconds, and a remainder must not spin.
-                    let milliseconds = left.as_micros().div_ceil(1000);
-                    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
-                }
-            };
-            let mut descriptors = [PollFd::new(self.stream.as_fd(), flags)];
-            match poll(&mut descriptors, timeout) {
-                Ok(0) | Err(Errno::EINTR) => {}
-                Ok(_) => {
-                    return Ok(descriptors.first().and_then(PollFd::revents).unwrap_or(PollFlags::empty()));
-                }
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+    fn wait(&self, flags: PollFlags, wait: Wait<'_>, attempt: &str) -> Result<PollFlags, Failure> {
+        let ready = wait.poll(&[(self.stream.as_fd(), flags)], attempt).map_err(Failure::Waiting)?;
+        Ok(ready.first().copied().unwrap_or(PollFlags::empty()))
     }
 }

@@ -1,13 +1,14 @@
-//! The monitor's commands that running a guest needs, typed. All of them fail as [`Monitor::execute`] does.
+//! The monitor's commands that running a guest needs, typed. All of them fail as [`Commands::command`] does.
 
 #![allow(clippy::missing_errors_doc)] // said once, above
 
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use virt_util::controller::Client;
+use virt_util::wait::Wait;
 use virt_util::{Error, ErrorDomain, Result};
 
 use super::Monitor;
@@ -64,115 +65,164 @@ pub struct Chardev {
     pub frontend_open: bool,
 }
 
-impl Monitor {
+/// Whoever passes commands to a monitor: a connection to QEMU itself, or to the guest's controller.
+pub trait Commands {
+    /// Runs one command and returns what it returned.
+    ///
+    /// `unable to execute QEMU command 'X': DESC` when QEMU refuses; other errors when QEMU is gone or `wait` ends.
+    fn command(
+        &mut self,
+        name: &str,
+        arguments: Option<Value>,
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
+    ) -> Result<Value>;
+
+    /// Runs a command whose answer holds nothing.
+    fn order(&mut self, name: &str, arguments: Option<Value>, wait: Wait<'_>) -> Result<()> {
+        self.command(name, arguments, &[], wait).map(drop)
+    }
+
+    /// Runs a command and understands its answer.
+    fn query<T: DeserializeOwned>(&mut self, name: &str, wait: Wait<'_>) -> Result<T> {
+        understood(name, self.command(name, None, &[], wait)?)
+    }
+
     /// What QEMU is doing.
-    pub fn status(&mut self, deadline: Option<Instant>) -> Result<RunState> {
-        self.typed("query-status", &Value::Null, deadline)
+    fn run_state(&mut self, wait: Wait<'_>) -> Result<RunState> {
+        self.query("query-status", wait)
     }
 
     /// Lets the virtual CPUs run.
-    pub fn resume(&mut self, deadline: Option<Instant>) -> Result<()> {
-        self.execute("cont", &Value::Null, deadline).map(drop)
+    fn resume(&mut self, wait: Wait<'_>) -> Result<()> {
+        self.order("cont", None, wait)
     }
 
     /// Stops the virtual CPUs.
-    pub fn pause(&mut self, deadline: Option<Instant>) -> Result<()> {
-        self.execute("stop", &Value::Null, deadline).map(drop)
+    fn pause(&mut self, wait: Wait<'_>) -> Result<()> {
+        self.order("stop", None, wait)
     }
 
     /// Presses the ACPI power button.
-    pub fn power_down(&mut self, deadline: Option<Instant>) -> Result<()> {
-        self.execute("system_powerdown", &Value::Null, deadline).map(drop)
+    fn power_down(&mut self, wait: Wait<'_>) -> Result<()> {
+        self.order("system_powerdown", None, wait)
     }
 
     /// Presses the reset button.
-    pub fn reset(&mut self, deadline: Option<Instant>) -> Result<()> {
-        self.execute("system_reset", &Value::Null, deadline).map(drop)
+    fn reset(&mut self, wait: Wait<'_>) -> Result<()> {
+        self.order("system_reset", None, wait)
+    }
+
+    /// Decides what QEMU does when the guest reboots, shuts down, panics: `{"shutdown": "poweroff"}`.
+    fn set_actions(&mut self, actions: Value, wait: Wait<'_>) -> Result<()> {
+        self.order("set-action", Some(actions), wait)
     }
 
     /// The memory that the balloon leaves to the guest, in bytes; nothing when there is no balloon.
-    pub fn balloon(&mut self, deadline: Option<Instant>) -> Result<Option<u64>> {
+    fn balloon(&mut self, wait: Wait<'_>) -> Result<Option<u64>> {
         #[derive(Deserialize)]
         struct Balloon {
             actual: u64,
         }
-        match self.ask("query-balloon", &Value::Null, &[], deadline)? {
-            Ok(value) => understood::<Balloon>("query-balloon", value).map(|balloon| Some(balloon.actual)),
-            Err(refusal) if matches!(refusal.class.as_str(), "DeviceNotActive" | "KVMMissingCap") => Ok(None),
-            Err(refusal) => Err(refusal.into_error("query-balloon")),
-        }
+        willing(self.query::<Balloon>("query-balloon", wait))
+            .map(|balloon| balloon.map(|balloon| balloon.actual))
     }
 
-    /// Asks the balloon to leave `bytes` to the guest; false when there is no balloon.
-    pub fn set_balloon(&mut self, bytes: u64, deadline: Option<Instant>) -> Result<bool> {
-        match self.ask("balloon", &json!({ "value": bytes }), &[], deadline)? {
-            Ok(_) => Ok(true),
-            Err(refusal) if refusal.class == "DeviceNotActive" => Ok(false),
-            Err(refusal) => Err(refusal.into_error("balloon")),
-        }
+    /// Asks the balloon to leave `bytes` to the guest.
+    fn set_balloon(&mut self, bytes: u64, wait: Wait<'_>) -> Result<()> {
+        self.order("balloon", Some(json!({ "value": bytes })), wait)
     }
 
     /// The virtual CPUs that are plugged in.
-    pub fn cpus(&mut self, deadline: Option<Instant>) -> Result<Vec<Cpu>> {
-        self.typed("query-cpus-fast", &Value::Null, deadline)
+    fn cpus(&mut self, wait: Wait<'_>) -> Result<Vec<Cpu>> {
+        self.query("query-cpus-fast", wait)
     }
 
-    /// All places for virtual CPUs.
-    pub fn cpu_slots(&mut self, deadline: Option<Instant>) -> Result<Vec<CpuSlot>> {
-        let mut slots: Vec<CpuSlot> = self.typed("query-hotpluggable-cpus", &Value::Null, deadline)?;
+    /// All places for virtual CPUs, in their order; empty where the machine type cannot plug any.
+    fn cpu_slots(&mut self, wait: Wait<'_>) -> Result<Vec<CpuSlot>> {
+        let slots: Option<Vec<CpuSlot>> = willing(self.query("query-hotpluggable-cpus", wait))?;
+        let mut slots = slots.unwrap_or_default();
         // QEMU lists the last place first.
         slots.reverse();
         Ok(slots)
     }
 
     /// The character devices.
-    pub fn chardevs(&mut self, deadline: Option<Instant>) -> Result<Vec<Chardev>> {
-        self.typed("query-chardev", &Value::Null, deadline)
+    fn chardevs(&mut self, wait: Wait<'_>) -> Result<Vec<Chardev>> {
+        self.query("query-chardev", wait)
     }
 
     /// Plugs in a device.
-    pub fn add_device(&mut self, properties: &Value, deadline: Option<Instant>) -> Result<()> {
-        self.execute("device_add", properties, deadline).map(drop)
+    fn add_device(&mut self, properties: Value, wait: Wait<'_>) -> Result<()> {
+        self.order("device_add", Some(properties), wait)
     }
 
     /// Asks the guest to give up a device; it is gone when the event `DEVICE_DELETED` says so.
-    pub fn remove_device(&mut self, id: &str, deadline: Option<Instant>) -> Result<()> {
-        self.execute("device_del", &json!({ "id": id }), deadline).map(drop)
+    fn remove_device(&mut self, id: &str, wait: Wait<'_>) -> Result<()> {
+        self.order("device_del", Some(json!({ "id": id })), wait)
     }
 
-    /// Writes what a display shows into `file`, as `format` (`ppm` or `png`), without QEMU opening any path.
-    pub fn screenshot(
+    /// Writes what a display (its device and head; nothing: the first) shows into `file`, as `ppm` or `png`, without
+    /// QEMU opening any path.
+    fn screenshot(
         &mut self,
         file: BorrowedFd<'_>,
         format: &str,
         display: Option<(&str, u32)>,
-        deadline: Option<Instant>,
+        wait: Wait<'_>,
     ) -> Result<()> {
         #[derive(Deserialize)]
         #[serde(rename_all = "kebab-case")]
         struct Added {
             fdset_id: u64,
         }
-        let added = self.execute_with("add-fd", &Value::Null, &[file], deadline)?;
+        let added = self.command("add-fd", None, &[file], wait)?;
         let Added { fdset_id } = understood("add-fd", added)?;
         let mut arguments = json!({ "filename": format!("/dev/fdset/{fdset_id}"), "format": format });
         if let (Some((device, head)), Some(object)) = (display, arguments.as_object_mut()) {
             object.insert("device".into(), json!(device));
             object.insert("head".into(), json!(head));
         }
-        let outcome = self.execute("screendump", &arguments, deadline);
-        // The set is taken away whether the picture was taken or not; its failure says nothing new.
-        let removed = self.ask("remove-fd", &json!({ "fdset-id": fdset_id }), &[], deadline);
-        outcome.and(removed.map(drop))
+        let outcome = self.order("screendump", Some(arguments), wait);
+        // The set goes whether the picture was taken or not; that it cannot go says nothing new then.
+        let removed = self.order("remove-fd", Some(json!({ "fdset-id": fdset_id })), wait);
+        outcome.and(removed)
     }
+}
 
-    fn typed<T: DeserializeOwned>(
+impl Commands for Monitor {
+    fn command(
         &mut self,
-        command: &str,
-        arguments: &Value,
-        deadline: Option<Instant>,
-    ) -> Result<T> {
-        understood(command, self.execute(command, arguments, deadline)?)
+        name: &str,
+        arguments: Option<Value>,
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
+    ) -> Result<Value> {
+        self.execute_with(name, &arguments.unwrap_or(Value::Null), descriptors, wait)
+    }
+}
+
+impl Commands for Client {
+    fn command(
+        &mut self,
+        name: &str,
+        arguments: Option<Value>,
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
+    ) -> Result<Value> {
+        Self::command(self, name, arguments, descriptors, wait)
+    }
+}
+
+/// What QEMU answered, if it did not refuse: there is no such device.
+fn willing<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        // Of the errors here only a refusal is an internal one with these words.
+        Err(error) if error.message().starts_with("internal error: unable to execute QEMU command") => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

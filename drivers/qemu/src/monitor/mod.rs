@@ -10,9 +10,9 @@ mod message;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
 
 use serde_json::Value;
+use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use channel::Channel;
@@ -37,17 +37,17 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// QEMU hung up, spoke something else than QMP, or was silent until `deadline`.
-    pub fn greet(stream: UnixStream, guest: &str, deadline: Option<Instant>) -> Result<(Self, Greeting)> {
+    /// QEMU hung up, spoke something else than QMP, or was silent until `wait` ended.
+    pub fn greet(stream: UnixStream, guest: &str, wait: Wait<'_>) -> Result<(Self, Greeting)> {
         let mut this = Self::attach(stream, guest);
         let greeting = loop {
-            match this.receive(deadline, "the greeting")? {
+            match this.receive(wait, "the greeting")? {
                 Incoming::Greeting(greeting) => break greeting,
                 Incoming::Event(event) => this.keep(event),
                 Incoming::Answer { .. } => return Err(this.broken("an answer before its greeting")),
             }
         };
-        this.execute("qmp_capabilities", &Value::Null, deadline)?;
+        this.execute("qmp_capabilities", &Value::Null, wait)?;
         Ok((this, greeting))
     }
 
@@ -60,10 +60,10 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// `unable to execute QEMU command 'X': DESC`; QEMU is gone; `deadline` passed (the answer, should it come later,
+    /// `unable to execute QEMU command 'X': DESC`; QEMU is gone; `wait` ended (the answer, should it come later,
     /// is ignored).
-    pub fn execute(&mut self, command: &str, arguments: &Value, deadline: Option<Instant>) -> Result<Value> {
-        self.ask(command, arguments, &[], deadline)?.map_err(|refusal| refusal.into_error(command))
+    pub fn execute(&mut self, command: &str, arguments: &Value, wait: Wait<'_>) -> Result<Value> {
+        self.ask(command, arguments, &[], wait)?.map_err(|refusal| refusal.into_error(command))
     }
 
     /// Runs one command with descriptors beside it (`getfd`, `add-fd`).
@@ -76,22 +76,22 @@ impl Monitor {
         command: &str,
         arguments: &Value,
         descriptors: &[BorrowedFd<'_>],
-        deadline: Option<Instant>,
+        wait: Wait<'_>,
     ) -> Result<Value> {
-        self.ask(command, arguments, descriptors, deadline)?.map_err(|refusal| refusal.into_error(command))
+        self.ask(command, arguments, descriptors, wait)?.map_err(|refusal| refusal.into_error(command))
     }
 
     /// Runs one command; what QEMU itself refuses is not an error here but the inner result.
     ///
     /// # Errors
     ///
-    /// QEMU is gone or broke the protocol, or `deadline` passed.
+    /// QEMU is gone or broke the protocol, or `wait` ended.
     pub fn ask(
         &mut self,
         command: &str,
         arguments: &Value,
         descriptors: &[BorrowedFd<'_>],
-        deadline: Option<Instant>,
+        wait: Wait<'_>,
     ) -> Result<std::result::Result<Value, Refusal>> {
         let id = self.next;
         self.next += 1;
@@ -100,11 +100,12 @@ impl Monitor {
             .map_err(|error| self.broken(&format!("a command that is no JSON: {error}")))?;
         text.push(b'\n');
         log::trace!(target: "qemu::monitor", "{} <- {}", self.guest, String::from_utf8_lossy(&text).trim_end());
-        if let Err(failure) = self.channel.send(&text, descriptors, deadline) {
-            return Err(self.failed(failure, command));
+        let attempt = self.attempt(command);
+        if let Err(failure) = self.channel.send(&text, descriptors, wait, &attempt) {
+            return Err(self.failed(failure));
         }
         loop {
-            match self.receive(deadline, command)? {
+            match self.receive(wait, command)? {
                 // QEMU cannot name the id of what it could not parse; only this command is under way.
                 Incoming::Answer { id: answered, result }
                     if answered.is_none_or(|answered| answered == id) =>
@@ -120,17 +121,17 @@ impl Monitor {
         }
     }
 
-    /// The next event, waiting until `deadline`; nothing when it passes first.
+    /// The next event, waiting as long as `wait` allows; nothing when none came.
     ///
     /// # Errors
     ///
     /// QEMU is gone or broke the protocol.
-    pub fn next_event(&mut self, deadline: Option<Instant>) -> Result<Option<Event>> {
+    pub fn next_event(&mut self, wait: Wait<'_>) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
-            match self.receive(deadline, "an event") {
+            match self.receive(wait, "an event") {
                 Ok(Incoming::Event(event)) => return Ok(Some(event)),
                 Ok(_) => {}
                 Err(error) if error.code() == ErrorCode::OPERATION_TIMEOUT => return Ok(None),
@@ -143,14 +144,14 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// QEMU is gone or broke the protocol, or `deadline` passed.
-    pub fn wait_for(&mut self, name: &str, deadline: Option<Instant>) -> Result<Event> {
+    /// QEMU is gone or broke the protocol, or `wait` ended.
+    pub fn wait_for(&mut self, name: &str, wait: Wait<'_>) -> Result<Event> {
         let kept = self.events.iter().position(|event| event.name == name);
         if let Some(event) = kept.and_then(|at| self.events.remove(at)) {
             return Ok(event);
         }
         loop {
-            match self.receive(deadline, name)? {
+            match self.receive(wait, name)? {
                 Incoming::Event(event) if event.name == name => return Ok(event),
                 Incoming::Event(event) => self.keep(event),
                 _ => {}
@@ -165,11 +166,11 @@ impl Monitor {
         self.events.push_back(event);
     }
 
-    fn receive(&mut self, deadline: Option<Instant>, waiting_for: &str) -> Result<Incoming> {
+    fn receive(&mut self, wait: Wait<'_>, waiting_for: &str) -> Result<Incoming> {
         loop {
-            let line = match self.channel.receive_line(deadline) {
+            let line = match self.channel.receive_line(wait, &self.attempt(waiting_for)) {
                 Ok(line) => line,
-                Err(failure) => return Err(self.failed(failure, waiting_for)),
+                Err(failure) => return Err(self.failed(failure)),
             };
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -186,19 +187,21 @@ impl Monitor {
         )
     }
 
-    fn failed(&self, failure: channel::Failure, during: &str) -> Error {
+    /// What is being done, for the error of a wait that ends.
+    fn attempt(&self, what: &str) -> String {
+        format!("the monitor of domain '{}' did not answer '{what}'", self.guest)
+    }
+
+    fn failed(&self, failure: channel::Failure) -> Error {
         match failure {
             channel::Failure::Closed => Error::new(
                 ErrorCode::OPERATION_FAILED,
                 ErrorDomain::QEMU,
                 format!("QEMU unexpectedly closed the monitor (vm='{}')", self.guest),
             ),
-            channel::Failure::Deadline => Error::new(
-                ErrorCode::OPERATION_TIMEOUT,
-                ErrorDomain::QEMU,
-                format!("the monitor of domain '{}' did not answer '{during}'", self.guest),
-            )
-            .hint("the guest may be busy with I/O: try again with a longer timeout"),
+            channel::Failure::Waiting(error) => error
+                .in_domain(ErrorDomain::QEMU)
+                .hint("the guest may be busy with I/O: try again with a longer timeout"),
             channel::Failure::TooLong(limit) => self.broken(&format!("a message of more than {limit} bytes")),
             channel::Failure::System(errno) => Error::system(
                 ErrorDomain::QEMU,

@@ -33,9 +33,8 @@ fn peer(first: &str, answers: &[&str]) -> UnixStream {
     ours
 }
 
-#[allow(clippy::unnecessary_wraps)] // as callers need it
-fn soon() -> Option<Instant> {
-    Some(Instant::now() + Duration::from_millis(200))
+fn soon() -> Wait<'static> {
+    Wait::at_most(Duration::from_millis(200))
 }
 
 fn check(answers: &[&str], expected: Expect) {
@@ -123,7 +122,7 @@ fn a_peer_that_hangs_up_is_named() {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
     drop(theirs);
     let mut monitor = Monitor::attach(ours, "web");
-    let error = monitor.execute("stop", &Value::Null, None).expect_err("nobody there");
+    let error = monitor.execute("stop", &Value::Null, Wait::FOREVER).expect_err("nobody there");
     assert_eq!(error.to_string(), "operation failed: QEMU unexpectedly closed the monitor (vm='web')");
 }
 
@@ -165,7 +164,7 @@ fn long_commands_pass_a_peer_that_talks_first() {
     });
     let mut monitor = Monitor::attach(ours, "web");
     let argument = serde_json::json!({ "text": "x".repeat(4 << 20) });
-    let length = monitor.execute("long", &argument, None).expect("answered");
+    let length = monitor.execute("long", &argument, Wait::FOREVER).expect("answered");
     assert!(length.as_u64().expect("a number") > 4 << 20);
     talker.join().expect("ended well");
 }

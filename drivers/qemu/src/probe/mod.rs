@@ -3,22 +3,24 @@
 //! Two processes share the questions, as the longest answers cost QEMU tens of milliseconds of processor time each;
 //! the answers are kept in a cache by the binary's identity, so that a binary is asked once.
 
+mod cache;
 mod flags;
 mod schema;
 mod session;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::time::Instant;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use virt_util::wait::Wait;
 use virt_util::{Error, ErrorDomain, Result};
 
 use crate::caps::{
     AcceleratorCapabilities, Arch, Capabilities, CpuModel, Flag, GicCapability, MachineType, SevCapability,
     SgxCapability,
 };
+pub use cache::Probes;
 use schema::Schema;
 use session::Session;
 
@@ -83,11 +85,11 @@ struct Parts {
 ///
 /// # Errors
 ///
-/// `Failed to probe QEMU binary with QMP`, with what the binary wrote to its standard error; `deadline` passed.
-pub fn probe(binary: &Path, deadline: Option<Instant>) -> Result<Capabilities> {
+/// `Failed to probe QEMU binary with QMP`, with what the binary wrote to its standard error; `wait` ended.
+pub fn probe(binary: &Path, wait: Wait<'_>) -> Result<Capabilities> {
     let (interface, parts) = std::thread::scope(|scope| {
-        let parts = scope.spawn(|| Parts::ask(binary, deadline));
-        let interface = Interface::ask(binary, deadline);
+        let parts = scope.spawn(|| Parts::ask(binary, wait));
+        let interface = Interface::ask(binary, wait);
         let parts = parts.join().unwrap_or_else(|_| Err(failed(binary, "the thread that asks it panicked")));
         (interface, parts)
     });
@@ -133,19 +135,19 @@ pub fn probe(binary: &Path, deadline: Option<Instant>) -> Result<Capabilities> {
 }
 
 impl Interface {
-    fn ask(binary: &Path, deadline: Option<Instant>) -> Result<Self> {
+    fn ask(binary: &Path, wait: Wait<'_>) -> Result<Self> {
         // A host may have /dev/kvm and yet nothing that works behind it: QEMU alone can tell.
-        match Self::ask_with(binary, "kvm:tcg", deadline) {
+        match Self::ask_with(binary, "kvm:tcg", wait) {
             Err(error) if Path::new("/dev/kvm").exists() => {
                 log::warn!("{} fails with KVM, which is left out: {error}", binary.display());
-                Self::ask_with(binary, "tcg", deadline)
+                Self::ask_with(binary, "tcg", wait)
             }
             outcome => outcome,
         }
     }
 
-    fn ask_with(binary: &Path, accelerator: &str, deadline: Option<Instant>) -> Result<Self> {
-        let mut session = Session::start(binary, accelerator, deadline)?;
+    fn ask_with(binary: &Path, accelerator: &str, wait: Wait<'_>) -> Result<Self> {
+        let mut session = Session::start(binary, accelerator, wait)?;
         let mut this = Self::default();
         let version = &session.greeting().version;
         this.version = version.qemu.major * 1_000_000 + version.qemu.minor * 1000 + version.qemu.micro;
@@ -179,8 +181,8 @@ impl Interface {
 }
 
 impl Parts {
-    fn ask(binary: &Path, deadline: Option<Instant>) -> Result<Self> {
-        let mut session = Session::start(binary, "tcg", deadline)?;
+    fn ask(binary: &Path, wait: Wait<'_>) -> Result<Self> {
+        let mut session = Session::start(binary, "tcg", wait)?;
         let mut this = Self {
             types: names(session.ask("qom-list-types", &Value::Null)?),
             commands: names(session.ask("query-commands", &Value::Null)?),

@@ -7,7 +7,6 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -15,6 +14,7 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use virt_util::wait::Wait;
 use virt_util::{Error, ErrorDomain, Result};
 
 use super::failed;
@@ -22,20 +22,20 @@ use crate::monitor::{Greeting, Monitor};
 
 /// One process and its monitor; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Session {
+pub(super) struct Session<'a> {
     process: Process,
     monitor: Monitor,
     greeting: Greeting,
-    deadline: Option<Instant>,
+    wait: Wait<'a>,
 }
 
-impl Session {
+impl<'a> Session<'a> {
     /// Starts `binary` with no machine at all.
-    pub(super) fn start(binary: &Path, accelerator: &str, deadline: Option<Instant>) -> Result<Self> {
+    pub(super) fn start(binary: &Path, accelerator: &str, wait: Wait<'a>) -> Result<Self> {
         let (ours, theirs) = UnixStream::pair().map_err(|error| cannot_run(binary, error))?;
         let mut process = Process::start(binary, accelerator, theirs)?;
-        match Monitor::greet(ours, &binary.display().to_string(), deadline) {
-            Ok((monitor, greeting)) => Ok(Self { process, monitor, greeting, deadline }),
+        match Monitor::greet(ours, &binary.display().to_string(), wait) {
+            Ok((monitor, greeting)) => Ok(Self { process, monitor, greeting, wait }),
             Err(error) => Err(process.last_words(error)),
         }
     }
@@ -46,7 +46,7 @@ impl Session {
 
     /// Asks one question.
     pub(super) fn ask<T: DeserializeOwned>(&mut self, command: &str, arguments: &Value) -> Result<T> {
-        let answer = match self.monitor.execute(command, arguments, self.deadline) {
+        let answer = match self.monitor.execute(command, arguments, self.wait) {
             Ok(answer) => answer,
             Err(error) => return Err(self.process.last_words(error)),
         };
@@ -55,7 +55,7 @@ impl Session {
 
     /// Asks what QEMU may refuse to answer.
     pub(super) fn ask_if_willing<T: DeserializeOwned>(&mut self, command: &str) -> Result<Option<T>> {
-        match self.monitor.ask(command, &Value::Null, &[], self.deadline) {
+        match self.monitor.ask(command, &Value::Null, &[], self.wait) {
             Ok(Ok(answer)) => self.understand(command, answer).map(Some),
             Ok(Err(_)) => Ok(None),
             Err(error) => Err(self.process.last_words(error)),
