@@ -219,9 +219,9 @@ fn crossing(wanted: fn(&str) -> bool) -> Result<Tally> {
         // The library's own tests go with the ring that needs less.
         command.args(["--lib", "--bins", "--examples"]);
     }
-    targets.iter().for_each(|name| {
+    for name in targets {
         command.args(["--test", name]);
-    });
+    }
     libtest::run(command, "tests that cross rooms")
 }
 

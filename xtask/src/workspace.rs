@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use virt_util::process::Process;
 
 use crate::ui::{self, Progress};
 
@@ -18,11 +19,6 @@ use crate::ui::{self, Progress};
 pub(crate) fn root() -> PathBuf {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own).to_path_buf()
-}
-
-/// Where cargo puts what it builds.
-pub(crate) fn target_directory() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// The cargo that runs us, started in the workspace's top directory.
@@ -107,16 +103,22 @@ pub(crate) fn read_lines(
     let mut child = command.spawn().with_context(|| format!("cannot run `{shown}`"))?;
     // The command still holds the pipe's writing ends: close them, or the reader never sees the end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
+    let handle = Process::open(child.id())?.context("a child vanished before it was waited for")?;
     let end = Instant::now().checked_add(limit);
     let mut pending = Vec::new();
     let mut buffer = [0; 8192];
     loop {
-        if !readable(&reader, end)? {
-            // The child leads the group, and is not waited for yet: the number is still its own.
-            let group = Pid::from_raw(child.id() as i32);
-            killpg(group, Signal::SIGKILL).with_context(|| format!("cannot kill `{shown}`"))?;
-            child.wait()?;
-            bail!("`{shown}` was not done after {}", ui::elapsed(limit));
+        match await_output(&reader, &handle, end)? {
+            Ready::Output => (),
+            // What it left running may hold the pipe for as long as it likes.
+            Ready::Ended => break,
+            Ready::TimeUp => {
+                // The child leads the group, and is not waited for yet: the number is still its own.
+                let group = Pid::from_raw(child.id() as i32);
+                killpg(group, Signal::SIGKILL).with_context(|| format!("cannot kill `{shown}`"))?;
+                child.wait()?;
+                bail!("`{shown}` was not done after {}", ui::elapsed(limit));
+            }
         }
         let count = reader.read(&mut buffer)?;
         if count == 0 {
@@ -134,18 +136,29 @@ pub(crate) fn read_lines(
     Ok(child.wait()?)
 }
 
-/// Waits until there is something to read, or the end of it; `false` when the time is up first.
-fn readable(reader: &PipeReader, end: Option<Instant>) -> Result<bool> {
+/// What a running command has to show.
+enum Ready {
+    /// Something to read, or the pipe's end.
+    Output,
+    /// It has ended, and all that it wrote was read.
+    Ended,
+    /// Nothing, and the limit has passed.
+    TimeUp,
+}
+
+fn await_output(reader: &PipeReader, process: &Process, end: Option<Instant>) -> Result<Ready> {
     loop {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            return Ok(false);
+            return Ok(Ready::TimeUp);
         }
         let timeout = left.map_or(PollTimeout::NONE, |left| left.try_into().unwrap_or(PollTimeout::MAX));
-        let mut set = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+        let mut set =
+            [PollFd::new(reader.as_fd(), PollFlags::POLLIN), PollFd::new(process.as_fd(), PollFlags::POLLIN)];
         match poll(&mut set, timeout) {
             Ok(0) | Err(nix::errno::Errno::EINTR) => (),
-            Ok(_) => return Ok(true),
+            Ok(_) if set[0].any() == Some(true) => return Ok(Ready::Output),
+            Ok(_) => return Ok(Ready::Ended),
             Err(error) => return Err(error).context("cannot wait for a command's output"),
         }
     }
@@ -166,4 +179,43 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
 pub(crate) fn tail(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use super::read_lines;
+
+    fn run(script: &str, limit: Duration) -> (String, anyhow::Result<std::process::ExitStatus>) {
+        let mut said = String::new();
+        let ended = read_lines(Command::new("sh").args(["-c", script]), limit, |line| {
+            said.push_str(line);
+            said.push('|');
+        });
+        (said, ended)
+    }
+
+    #[test]
+    fn both_outputs_are_read_to_the_end() {
+        let (said, ended) = run("echo one; echo two >&2; printf three; exit 3", Duration::MAX);
+        assert_eq!((said.as_str(), ended.unwrap().code()), ("one|two|three|", Some(3)));
+    }
+
+    #[test]
+    fn what_a_command_leaves_running_is_not_waited_for() {
+        let began = Instant::now();
+        let (said, ended) = run("sleep 20 & echo $!", Duration::MAX);
+        assert!(ended.unwrap().success() && began.elapsed() < Duration::from_secs(10));
+        Command::new("kill").arg(said.trim_end_matches('|')).status().unwrap();
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended_with_what_it_started() {
+        let began = Instant::now();
+        let (_, ended) = run("sleep 20; echo late", Duration::from_millis(50));
+        assert!(ended.unwrap_err().to_string().contains("was not done after"));
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
 }

@@ -13,7 +13,7 @@ use crate::ui::Progress;
 use crate::workspace;
 
 /// How long one ring's tests may take, building included; a test that hangs must not hang the ring.
-const LIMIT: Duration = Duration::from_secs(40 * 60);
+const LIMIT: Duration = Duration::from_mins(40);
 
 /// Runs a `cargo test` command, without the arguments for the harness.
 pub(super) fn run(mut command: Command, what: &str) -> Result<Tally> {
