@@ -2,12 +2,85 @@
 //!
 //! The crate has two faces: [`driver`], for authors of drivers, and (feature `host`, on by default) connections,
 //! domains and events for applications.
+//!
+#![cfg_attr(
+    feature = "host",
+    doc = r#"
+```
+use virt_core::{Connection, ListDomains, Registry, StartDomain};
+
+let registry = Registry::empty();
+registry.register::<virt_driver_test::TestDriver>()?;
+let connection = Connection::builder().uri("test:///default").registry(&registry).open()?;
+for entry in connection.domains(ListDomains::ACTIVE)? {
+    println!("{} is {}", entry.name, entry.state);
+}
+let guest = connection.domain_by_name("test")?;
+guest.suspend()?;
+guest.resume()?;
+# Ok::<(), virt_core::Error>(())
+```
+"#
+)]
 
 pub mod driver;
 
-/// What [`export_driver!`](crate::export_driver) expands to names these; not for people.
-#[doc(hidden)]
-pub use plugins_abi::{Cross, Driver, DriverEntry, manifest, private};
+#[cfg(feature = "host")]
+mod connection;
+#[cfg(feature = "host")]
+mod defaults;
+#[cfg(feature = "host")]
+mod domain;
+#[cfg(feature = "host")]
+mod event;
+#[cfg(feature = "host")]
+mod guests;
+#[cfg(feature = "host")]
+mod registry;
+#[cfg(feature = "host")]
+mod services;
+#[cfg(feature = "host")]
+mod stream;
+
+#[cfg(feature = "host")]
+pub use {
+    connection::{Connection, ConnectionBuilder},
+    defaults::default_uri,
+    domain::{Domain, DomainEntry},
+    event::{DomainEvent, DomainEventKind, Events, Notice, Subscription},
+    guests::serve_guests,
+    plugins_abi::{Cancellation, loader::SearchPath},
+    registry::{DriverState, FoundDriver, Registry},
+    stream::Stream,
+};
+
+// The values of the calls, under the names that both faces use.
+#[cfg(feature = "host")]
+pub use plugins_abi::{
+    Affect, DefineDomain, DestroyDomain, DomainCapabilitiesRequest, DomainIdentity, DomainInfo, DomainJob,
+    DomainState, DomainStatus, DomainSummary, DomainXml, EventKind, JobKind, JobOperation, LifecycleEvent,
+    ListDomains, MemoryFlags, MetadataChange, MetadataKind, NodeInfo, OpenConsole, RebootDomain, Screenshot,
+    ShutdownDomain, StartDomain, StreamChunk, TypedParameter, TypedValue, UndefineDomain, VcpuFlags,
+};
 
 pub use plugins_abi::export_driver;
+pub use uuid::Uuid;
 pub use virt_util::error::{Error, ErrorCode, ErrorDomain, Place, Result};
+pub use virt_util::uri::Uri;
+
+/// The version of this library: 1,000,000 * major + 1,000 * minor + release.
+pub const VERSION: u64 = version_number(env!("CARGO_PKG_VERSION"));
+
+/// `1.2.3` as libvirt counts versions.
+const fn version_number(text: &str) -> u64 {
+    let (mut parts, mut part, mut at) = ([0u64; 3], 0, 0);
+    let bytes = text.as_bytes();
+    while at < bytes.len() && part < 3 {
+        match bytes[at] {
+            digit @ b'0'..=b'9' => parts[part] = parts[part] * 10 + (digit - b'0') as u64,
+            _ => part += 1,
+        }
+        at += 1;
+    }
+    parts[0] * 1_000_000 + parts[1] * 1_000 + parts[2]
+}

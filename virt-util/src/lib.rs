@@ -10,6 +10,7 @@
 //! | [`eventlog`] | what happened, numbered, for every process that wants to know |
 //! | [`journal`] | what was done, so that it can be undone, by whoever is left |
 //! | [`process`], [`spawn`], [`socket`] | processes by handle, children that disturb nobody, sockets below long paths |
+//! | [`uri`] | connection URIs |
 //! | [`controller`] | the small process that stays with a running guest |
 
 pub mod controller;
@@ -25,6 +26,7 @@ pub mod process;
 pub mod root;
 pub mod socket;
 pub mod spawn;
+pub mod uri;
 pub mod wait;
 
 pub use error::{Error, ErrorCode, ErrorDomain, Place, Result};
