@@ -2,13 +2,33 @@
 //!
 //! Fields stand in the order in which libvirt writes them.
 
+mod clock;
+mod features;
+mod hyperv;
+mod lifecycle;
+mod memory;
+mod namespace;
+mod os;
+mod security;
+mod vcpu;
+
+pub use clock::*;
+pub use features::*;
+pub use hyperv::*;
+pub use lifecycle::*;
+pub use memory::*;
+pub use namespace::*;
+pub use os::*;
+pub use security::*;
+pub use vcpu::*;
+
 use uuid::Uuid;
 
-use super::Devices;
-use crate::xml::{Xml, XmlValue};
+use super::{Cpu, Devices, Kib, SecurityLabel, Sysinfo};
+use crate::xml::{RawElement, Xml, XmlValue};
 
 /// A guest.
-#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "domain")]
 pub struct Domain {
     /// Which hypervisor runs it.
@@ -18,14 +38,137 @@ pub struct Domain {
     #[xml(attr, live)]
     pub id: Option<i32>,
     /// Its name, unique on the host and connection.
-    #[xml(child_text)]
+    #[xml(child_text, default)]
     pub name: String,
     /// Its identity; generated where absent.
     #[xml(child_text)]
     pub uuid: Option<Uuid>,
+    /// Its identity in the firmware's tables, where that differs.
+    #[xml(child_text)]
+    pub hwuuid: Option<Uuid>,
+    /// Changes whenever the guest goes back in time, so that it notices; generated where empty.
+    #[xml(child)]
+    pub genid: Option<GenerationId>,
+    /// One line about it.
+    #[xml(child_text)]
+    pub title: Option<String>,
+    /// Any text about it.
+    #[xml(child_text)]
+    pub description: Option<String>,
+    /// What applications keep with it, each in a namespace of its own.
+    #[xml(raw)]
+    pub metadata: Option<RawElement>,
+    /// How far its memory can grow by plugging; not at all by default.
+    #[xml(child)]
+    pub max_memory: Option<MaxMemory>,
+    /// The memory it starts with.
+    #[xml(child)]
+    pub memory: Option<Memory>,
+    /// The memory it is left by ballooning, at most `memory`, which is the default.
+    #[xml(child = "currentMemory")]
+    pub current_memory: Option<Kib>,
+    /// Weights and limits of its block I/O.
+    #[xml(child, default)]
+    pub blkiotune: Blkiotune,
+    /// Limits on its memory.
+    #[xml(child, default)]
+    pub memtune: Memtune,
+    /// What backs its memory.
+    #[xml(child, default)]
+    pub memory_backing: MemoryBacking,
+    /// How many processors it has; one by default.
+    #[xml(child, default)]
+    pub vcpu: Vcpu,
+    /// Its processors one by one.
+    #[xml(child, default)]
+    pub vcpus: Vcpus,
+    /// How many I/O threads it has; none by default.
+    #[xml(child_text, omit)]
+    pub iothreads: u32,
+    /// Its I/O threads one by one.
+    #[xml(child, default)]
+    pub iothreadids: IoThreadIds,
+    /// The hypervisor's main thread.
+    #[xml(child, default)]
+    pub default_iothread: DefaultIoThread,
+    /// How much of the host's processors it gets.
+    #[xml(child, default)]
+    pub cputune: Cputune,
+    /// From which nodes of the host its memory comes.
+    #[xml(child, default)]
+    pub numatune: Numatune,
+    /// Where it is accounted.
+    #[xml(child, default)]
+    pub resource: Resource,
+    /// What its firmware tells it about its machine.
+    #[xml(child)]
+    pub sysinfos: Vec<Sysinfo>,
+    /// The host's program that boots a paravirtualized guest.
+    #[xml(child_text)]
+    pub bootloader: Option<String>,
+    /// That program's arguments.
+    #[xml(child_text = "bootloader_args")]
+    pub bootloader_args: Option<String>,
+    /// How it boots.
+    #[xml(child, default)]
+    pub os: Os,
+    /// Which users of the host a container's users are; the same ones by default.
+    #[xml(child, default)]
+    pub idmap: IdMap,
+    /// What the machine and the hypervisor offer it.
+    #[xml(child, default)]
+    pub features: DomainFeatures,
+    /// Its processor.
+    #[xml(child)]
+    pub cpu: Option<Cpu>,
+    /// What time it is in it.
+    #[xml(child, default)]
+    pub clock: Clock,
+    /// What happens when it shuts itself down; `destroy` by default.
+    #[xml(child_text = "on_poweroff")]
+    pub on_poweroff: Option<LifecycleAction>,
+    /// What happens when it reboots; `restart` by default.
+    #[xml(child_text = "on_reboot")]
+    pub on_reboot: Option<LifecycleAction>,
+    /// What happens when it crashes; `destroy` by default.
+    #[xml(child_text = "on_crash")]
+    pub on_crash: Option<LifecycleAction>,
+    /// What happens when it loses the lock on its disks; the lock manager decides by default.
+    #[xml(child_text = "on_lockfailure")]
+    pub on_lockfailure: Option<LockFailureAction>,
+    /// Which ways of sleeping it is offered.
+    #[xml(child, default)]
+    pub pm: PowerManagement,
+    /// Which events of the host's processors are counted for it.
+    #[xml(child, default)]
+    pub perf: Perf,
     /// Its devices.
     #[xml(child, default)]
     pub devices: Devices,
+    /// How it is confined, one entry a security driver; as the host is configured by default.
+    #[xml(child)]
+    pub seclabels: Vec<SecurityLabel>,
+    /// Whether an s390 guest can wrap keys.
+    #[xml(child, default)]
+    pub keywrap: Keywrap,
+    /// How it is guarded against its host.
+    #[xml(child)]
+    pub launch_security: Option<LaunchSecurity>,
+    /// Elements in QEMU's namespace.
+    #[xml(flatten)]
+    pub qemu: QemuNamespace,
+    /// Elements in the namespace of Linux containers.
+    #[xml(flatten)]
+    pub lxc: LxcNamespace,
+    /// Elements in bhyve's namespace.
+    #[xml(flatten)]
+    pub bhyve: BhyveNamespace,
+    /// Elements in Xen's namespace.
+    #[xml(flatten)]
+    pub xen: XenNamespace,
+    /// Elements in VMware's namespace.
+    #[xml(flatten)]
+    pub vmware: VmwareNamespace,
 }
 
 /// The hypervisors that libvirt has drivers for.
@@ -64,4 +207,13 @@ pub enum DomainType {
     Vz,
     /// QEMU with macOS's Hypervisor framework.
     Hvf,
+}
+
+/// A number that changes whenever the guest goes back in time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "genid", keep_empty)]
+pub struct GenerationId {
+    /// The number, a UUID; empty until one is generated.
+    #[xml(text)]
+    pub text: String,
 }

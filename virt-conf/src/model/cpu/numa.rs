@@ -1,0 +1,247 @@
+//! `<numa>`: the guest's NUMA topology.
+
+use crate::model::{Bitmap, Kib, PrettyBytes, ScaledAttr};
+use crate::xml::{Element, Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
+
+/// The guest's NUMA topology.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "numa")]
+pub struct Numa {
+    /// The nodes; their ids run from 0 without gaps.
+    #[xml(child)]
+    pub cells: Vec<NumaCell>,
+    /// How fast each node reaches each other's memory.
+    #[xml(child, default)]
+    pub interconnects: NumaInterconnects,
+}
+
+/// A NUMA node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "cell")]
+pub struct NumaCell {
+    /// Its number; its place in the list by default.
+    #[xml(attr)]
+    pub id: Option<u32>,
+    /// Its processors; none for a node of memory alone.
+    #[xml(attr)]
+    pub cpus: Option<Bitmap>,
+    /// Its memory.
+    #[xml(flatten)]
+    pub memory: NumaMemory,
+    /// Whether its memory is shared with other processes; by default as `<memoryBacking>` says.
+    #[xml(attr = "memAccess")]
+    pub mem_access: Option<MemoryAccess>,
+    /// Whether its memory is thrown away, not written back, when the guest stops; by default as `<memoryBacking>` says.
+    #[xml(attr)]
+    pub discard: Option<bool>,
+    /// How far the other nodes are; 10 to itself and 20 to others by default.
+    #[xml(child, default)]
+    pub distances: NumaDistances,
+    /// Caches beside its memory.
+    #[xml(child)]
+    pub caches: Vec<NumaCache>,
+}
+
+/// The memory of a NUMA node, in KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NumaMemory(pub Kib);
+
+impl Fields for NumaMemory {
+    fn read(reader: &Reader<'_, '_>) -> Result<Self> {
+        let bytes = ScaledAttr("memory").bytes(reader, 1024)?;
+        let missing = || reader.refuse("missing element or attribute './@memory'");
+        bytes.map(|bytes| Self(Kib::from_bytes(bytes))).ok_or_else(missing)
+    }
+    fn write_attrs(&self, writer: &mut Writer) {
+        writer.attr::<crate::xml::Plain, _>("memory", &self.0.0);
+        writer.attr_text("unit", "KiB");
+    }
+    fn write_children(&self, _: &mut Writer) {}
+    fn describe(_: Option<&Self>, shape: &mut Shape) {
+        shape.attr("memory");
+        shape.attr("unit");
+    }
+}
+
+/// Whether memory is shared with other processes of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum MemoryAccess {
+    /// It is: vhost-user and virtiofs need that.
+    Shared,
+    /// It is the guest's alone.
+    Private,
+}
+
+/// How far the other nodes are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "distances")]
+pub struct NumaDistances {
+    /// One entry a node.
+    #[xml(child)]
+    pub siblings: Vec<NumaSibling>,
+}
+
+/// How far another node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "sibling")]
+pub struct NumaSibling {
+    /// The other node.
+    #[xml(attr)]
+    pub id: u32,
+    /// The distance, 10 to 255, where 10 is local.
+    #[xml(attr)]
+    pub value: u32,
+}
+
+/// A cache beside a node's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "cache")]
+pub struct NumaCache {
+    /// Its level, from 1, farthest from the processor last.
+    #[xml(attr)]
+    pub level: u32,
+    /// How addresses map to its lines.
+    #[xml(attr)]
+    pub associativity: NumaCacheAssociativity,
+    /// What happens on a write.
+    #[xml(attr)]
+    pub policy: NumaCachePolicy,
+    /// Its size.
+    #[xml(child)]
+    pub size: NumaCacheSize,
+    /// The size of a line.
+    #[xml(child = "line")]
+    pub line: NumaCacheSize,
+}
+
+/// How addresses map to a cache's lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum NumaCacheAssociativity {
+    /// There is no cache.
+    None,
+    /// Each address has one place.
+    Direct,
+    /// Each address may be anywhere.
+    Full,
+}
+
+/// What happens on a write to a cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum NumaCachePolicy {
+    /// There is no cache.
+    None,
+    /// Memory is written later.
+    Writeback,
+    /// Memory is written at once.
+    Writethrough,
+}
+
+/// A size in bytes as `value` and `unit`; KiB without a unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NumaCacheSize(pub PrettyBytes);
+
+impl Fields for NumaCacheSize {
+    fn read(reader: &Reader<'_, '_>) -> Result<Self> {
+        let bytes = ScaledAttr("value").bytes(reader, 1)?;
+        bytes.map(|bytes| Self(PrettyBytes(bytes))).ok_or_else(|| reader.missing_attr(&[], "value"))
+    }
+    fn write_attrs(&self, writer: &mut Writer) {
+        let (value, unit) = self.0.pretty();
+        writer.attr::<crate::xml::Plain, _>("value", &value);
+        writer.attr_text("unit", unit);
+    }
+    fn write_children(&self, _: &mut Writer) {}
+    fn describe(_: Option<&Self>, shape: &mut Shape) {
+        shape.attr("value");
+        shape.attr("unit");
+    }
+}
+
+impl Element for NumaCacheSize {
+    const NAME: &'static str = "size";
+}
+
+/// How fast each node reaches each other's memory, for the guest's ACPI HMAT.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "interconnects")]
+pub struct NumaInterconnects {
+    /// Latencies.
+    #[xml(child)]
+    pub latencies: Vec<NumaLatency>,
+    /// Bandwidths.
+    #[xml(child)]
+    pub bandwidths: Vec<NumaBandwidth>,
+}
+
+/// How long an access takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "latency")]
+pub struct NumaLatency {
+    /// The node that accesses.
+    #[xml(attr)]
+    pub initiator: u32,
+    /// The node whose memory it is.
+    #[xml(attr)]
+    pub target: u32,
+    /// The level of cache that answers; memory itself by default.
+    #[xml(attr, omit)]
+    pub cache: u32,
+    /// Which accesses.
+    #[xml(attr = "type")]
+    pub kind: NumaAccess,
+    /// Nanoseconds.
+    #[xml(attr)]
+    pub value: u64,
+}
+
+/// How much an access can move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "bandwidth")]
+pub struct NumaBandwidth {
+    /// The node that accesses.
+    #[xml(attr)]
+    pub initiator: u32,
+    /// The node whose memory it is.
+    #[xml(attr)]
+    pub target: u32,
+    /// The level of cache that answers; memory itself by default.
+    #[xml(attr, omit)]
+    pub cache: u32,
+    /// Which accesses.
+    #[xml(attr = "type")]
+    pub kind: NumaAccess,
+    /// KiB a second.
+    #[xml(flatten)]
+    pub rate: NumaBandwidthRate,
+}
+
+/// KiB a second, as `value` and `unit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NumaBandwidthRate(pub Kib);
+
+impl Fields for NumaBandwidthRate {
+    fn read(reader: &Reader<'_, '_>) -> Result<Self> {
+        let bytes = ScaledAttr("value").bytes(reader, 1024)?;
+        bytes.map(|bytes| Self(Kib::from_bytes(bytes))).ok_or_else(|| reader.missing_attr(&[], "value"))
+    }
+    fn write_attrs(&self, writer: &mut Writer) {
+        writer.attr::<crate::xml::Plain, _>("value", &self.0.0);
+        writer.attr_text("unit", "KiB");
+    }
+    fn write_children(&self, _: &mut Writer) {}
+    fn describe(_: Option<&Self>, shape: &mut Shape) {
+        shape.attr("value");
+        shape.attr("unit");
+    }
+}
+
+/// Kinds of accesses to memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum NumaAccess {
+    /// Reads and writes.
+    Access,
+    /// Reads.
+    Read,
+    /// Writes.
+    Write,
+}

@@ -1,0 +1,133 @@
+//! What guards the guest's secrets: keys in its processors, encryption of its memory; and whose users its users are.
+
+use crate::model::Switch;
+use crate::xml::{Base, Hex, Xml, XmlValue};
+
+/// Whether an s390 guest can wrap keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "keywrap")]
+pub struct Keywrap {
+    /// One entry a cipher; the hypervisor decides about others.
+    #[xml(child)]
+    pub ciphers: Vec<KeywrapCipher>,
+}
+
+/// Whether an s390 guest can wrap one kind of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "cipher")]
+pub struct KeywrapCipher {
+    /// The kind.
+    #[xml(attr)]
+    pub name: KeywrapCipherName,
+    /// Whether it can.
+    #[xml(attr)]
+    pub state: Switch,
+}
+
+/// Kinds of keys that s390 wraps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum KeywrapCipherName {
+    /// AES.
+    Aes,
+    /// DEA and triple DEA.
+    Dea,
+}
+
+/// How the guest is guarded against its host.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "launchSecurity", tag = "type")]
+pub enum LaunchSecurity {
+    /// AMD encrypts its memory.
+    Sev(Sev),
+    /// AMD encrypts its memory and registers, and guards their integrity.
+    #[xml("sev-snp")]
+    SevSnp(SevSnp),
+    /// IBM's secure execution.
+    #[xml("s390-pv")]
+    S390Pv,
+}
+
+/// AMD's secure encrypted virtualization.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct Sev {
+    /// Whether hashes of a kernel that is booted directly are measured, too; no by default.
+    #[xml(attr = "kernelHashes")]
+    pub kernel_hashes: Option<bool>,
+    /// Which bit of an address says that memory is encrypted; the host's by default.
+    #[xml(child_text)]
+    pub cbitpos: Option<u32>,
+    /// How many bits of a physical address are lost; the host's by default.
+    #[xml(child_text = "reducedPhysBits")]
+    pub reduced_phys_bits: Option<u32>,
+    /// AMD's bits of policy.
+    #[xml(child_text, with = Hex<4>)]
+    pub policy: u32,
+    /// The owner's certificate, in base64.
+    #[xml(child_text = "dhCert")]
+    pub dh_cert: Option<String>,
+    /// The owner's session, in base64.
+    #[xml(child_text)]
+    pub session: Option<String>,
+}
+
+/// AMD's secure nested paging.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct SevSnp {
+    /// Whether hashes of a kernel that is booted directly are measured, too; no by default.
+    #[xml(attr = "kernelHashes")]
+    pub kernel_hashes: Option<bool>,
+    /// Whether `id_auth` contains the author's key.
+    #[xml(attr = "authorKey")]
+    pub author_key: Option<bool>,
+    /// Whether the guest may derive keys from the chip's.
+    #[xml(attr)]
+    pub vcek: Option<bool>,
+    /// Which bit of an address says that memory is encrypted; the host's by default.
+    #[xml(child_text)]
+    pub cbitpos: Option<u32>,
+    /// How many bits of a physical address are lost; the host's by default.
+    #[xml(child_text = "reducedPhysBits")]
+    pub reduced_phys_bits: Option<u32>,
+    /// AMD's bits of policy.
+    #[xml(child_text, with = Hex<8>)]
+    pub policy: u64,
+    /// 16 bytes in base64 that the guest sees.
+    #[xml(child_text = "guestVisibleWorkarounds")]
+    pub guest_visible_workarounds: Option<String>,
+    /// 96 bytes in base64 that identify the guest.
+    #[xml(child_text = "idBlock")]
+    pub id_block: Option<String>,
+    /// 4096 bytes in base64 that authenticate them.
+    #[xml(child_text = "idAuth")]
+    pub id_auth: Option<String>,
+    /// 32 bytes in base64 that the host gives the guest.
+    #[xml(child_text = "hostData")]
+    pub host_data: Option<String>,
+}
+
+/// Which users of the host a container's users are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "idmap")]
+pub struct IdMap {
+    /// Users, in ascending order.
+    #[xml(child = "uid")]
+    pub uids: Vec<IdRange>,
+    /// Groups, in ascending order.
+    #[xml(child = "gid")]
+    pub gids: Vec<IdRange>,
+}
+
+/// A range of users or groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "uid")]
+pub struct IdRange {
+    /// The first in the container.
+    #[xml(attr, with = Base<10>)]
+    pub start: u32,
+    /// The first on the host.
+    #[xml(attr, with = Base<10>)]
+    pub target: u32,
+    /// How many.
+    #[xml(attr, with = Base<10>)]
+    pub count: u32,
+}

@@ -1,0 +1,369 @@
+//! A guest's processors and I/O threads: how many, where they run, and how much they get.
+
+use crate::model::{Bitmap, PrettyBytes, ScaledAttr};
+use crate::xml::{Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
+
+/// How many processors the guest has, and where they run.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "vcpu")]
+pub struct Vcpu {
+    /// Who picks the host's processors.
+    #[xml(attr, default)]
+    pub placement: VcpuPlacement,
+    /// The host's processors that all of the guest's threads may use; any by default.
+    #[xml(attr)]
+    pub cpuset: Option<Bitmap>,
+    /// How many of them are there when it starts; all by default.
+    #[xml(attr)]
+    pub current: Option<u32>,
+    /// How many it can have.
+    #[xml(text)]
+    pub max: u32,
+}
+
+impl Default for Vcpu {
+    fn default() -> Self {
+        Self { placement: VcpuPlacement::Static, cpuset: None, current: None, max: 1 }
+    }
+}
+
+/// Who picks the host's processors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
+pub enum VcpuPlacement {
+    /// The definition.
+    #[default]
+    Static,
+    /// numad, when the guest starts.
+    Auto,
+}
+
+/// The guest's processors one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "vcpus")]
+pub struct Vcpus {
+    /// In any order; those not named are as `<vcpu>` says.
+    #[xml(child = "vcpu")]
+    pub list: Vec<VcpuState>,
+}
+
+/// One processor of the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "vcpu")]
+pub struct VcpuState {
+    /// Its number, from 0.
+    #[xml(attr)]
+    pub id: u32,
+    /// Whether it is there when the guest starts.
+    #[xml(attr)]
+    pub enabled: bool,
+    /// Whether it can be unplugged.
+    #[xml(attr)]
+    pub hotpluggable: Option<bool>,
+    /// The order in which it is plugged, from 1; the order of ids by default.
+    #[xml(attr)]
+    pub order: Option<u32>,
+}
+
+/// The guest's I/O threads one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "iothreadids")]
+pub struct IoThreadIds {
+    /// The threads; the first ones of `<iothreads>` take these ids, the rest the lowest free ones.
+    #[xml(child = "iothread")]
+    pub list: Vec<IoThread>,
+}
+
+/// An I/O thread.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "iothread")]
+pub struct IoThread {
+    /// Its number, from 1.
+    #[xml(attr, with = crate::xml::NonZero)]
+    pub id: u32,
+    /// The fewest workers of its pool; the hypervisor's choice by default.
+    #[xml(attr = "thread_pool_min")]
+    pub thread_pool_min: Option<i32>,
+    /// The most workers of its pool; the hypervisor's choice by default.
+    #[xml(attr = "thread_pool_max")]
+    pub thread_pool_max: Option<i32>,
+    /// How long it polls before it sleeps.
+    #[xml(child)]
+    pub poll: Option<IoThreadPoll>,
+}
+
+/// How long an I/O thread polls before it sleeps; the hypervisor's choice by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "poll")]
+pub struct IoThreadPoll {
+    /// The longest, in nanoseconds; 0 never polls.
+    #[xml(attr)]
+    pub max: Option<u64>,
+    /// The factor by which the time grows; 0 takes the hypervisor's.
+    #[xml(attr)]
+    pub grow: Option<u64>,
+    /// The divisor by which the time shrinks; 0 resets it.
+    #[xml(attr)]
+    pub shrink: Option<u64>,
+}
+
+/// The hypervisor's main thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "defaultiothread")]
+pub struct DefaultIoThread {
+    /// The fewest workers of its pool; the hypervisor's choice by default.
+    #[xml(attr = "thread_pool_min")]
+    pub thread_pool_min: Option<i32>,
+    /// The most workers of its pool; the hypervisor's choice by default.
+    #[xml(attr = "thread_pool_max")]
+    pub thread_pool_max: Option<i32>,
+}
+
+/// How much of the host's processors the guest's threads get.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "cputune")]
+pub struct Cputune {
+    /// The guest's weight against others; the host's by default.
+    #[xml(child_text)]
+    pub shares: Option<u64>,
+    /// Microseconds in which each processor may use up its quota, 1000 to 1000000; the host's by default.
+    #[xml(child_text, omit)]
+    pub period: u64,
+    /// Microseconds that each processor gets in a period, from 1000; unlimited when negative or absent.
+    #[xml(child_text, omit)]
+    pub quota: i64,
+    /// As `period`, for all of the guest's threads together.
+    #[xml(child_text = "global_period", omit)]
+    pub global_period: u64,
+    /// As `quota`, for all of the guest's threads together.
+    #[xml(child_text = "global_quota", omit)]
+    pub global_quota: i64,
+    /// As `period`, for the threads that are neither processors nor I/O threads.
+    #[xml(child_text = "emulator_period", omit)]
+    pub emulator_period: u64,
+    /// As `quota`, for the threads that are neither processors nor I/O threads.
+    #[xml(child_text = "emulator_quota", omit)]
+    pub emulator_quota: i64,
+    /// As `period`, for each I/O thread.
+    #[xml(child_text = "iothread_period", omit)]
+    pub iothread_period: u64,
+    /// As `quota`, for each I/O thread.
+    #[xml(child_text = "iothread_quota", omit)]
+    pub iothread_quota: i64,
+    /// Where single processors run.
+    #[xml(child)]
+    pub vcpupins: Vec<VcpuPin>,
+    /// Where the threads run that are neither processors nor I/O threads; as `<vcpu>` says by default.
+    #[xml(attr = "emulatorpin/@cpuset", required)]
+    pub emulatorpin: Option<Bitmap>,
+    /// Where single I/O threads run.
+    #[xml(child)]
+    pub iothreadpins: Vec<IoThreadPin>,
+    /// How the threads are scheduled that are neither processors nor I/O threads.
+    #[xml(child)]
+    pub emulatorsched: Option<Scheduler>,
+    /// How processors are scheduled.
+    #[xml(child)]
+    pub vcpuscheds: Vec<VcpuScheduler>,
+    /// How I/O threads are scheduled.
+    #[xml(child)]
+    pub iothreadscheds: Vec<IoThreadScheduler>,
+    /// Parts of the host's caches set aside for processors.
+    #[xml(child)]
+    pub cachetunes: Vec<Cachetune>,
+    /// Shares of the host's memory bandwidth set aside for processors.
+    #[xml(child)]
+    pub memorytunes: Vec<Memorytune>,
+}
+
+/// Where a processor of the guest runs.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "vcpupin")]
+pub struct VcpuPin {
+    /// The guest's processor.
+    #[xml(attr)]
+    pub vcpu: u32,
+    /// The host's processors.
+    #[xml(attr)]
+    pub cpuset: Bitmap,
+}
+
+/// Where an I/O thread runs.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "iothreadpin")]
+pub struct IoThreadPin {
+    /// The thread's id.
+    #[xml(attr)]
+    pub iothread: u32,
+    /// The host's processors.
+    #[xml(attr)]
+    pub cpuset: Bitmap,
+}
+
+/// How threads are scheduled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "emulatorsched")]
+pub struct Scheduler {
+    /// The kernel's policy.
+    #[xml(attr = "scheduler")]
+    pub policy: SchedulerPolicy,
+    /// The priority, with `fifo` and `rr`.
+    #[xml(attr)]
+    pub priority: Option<i32>,
+}
+
+/// The kernel's scheduling policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum SchedulerPolicy {
+    /// For long computations.
+    Batch,
+    /// When nothing else wants to run.
+    Idle,
+    /// In real time, until the thread waits.
+    Fifo,
+    /// In real time, in turns.
+    Rr,
+}
+
+/// How some processors are scheduled.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "vcpusched")]
+pub struct VcpuScheduler {
+    /// The guest's processors.
+    #[xml(attr)]
+    pub vcpus: Bitmap,
+    /// How.
+    #[xml(flatten)]
+    pub scheduler: Scheduler,
+}
+
+/// How some I/O threads are scheduled.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "iothreadsched")]
+pub struct IoThreadScheduler {
+    /// The threads' ids.
+    #[xml(attr)]
+    pub iothreads: Bitmap,
+    /// How.
+    #[xml(flatten)]
+    pub scheduler: Scheduler,
+}
+
+/// Parts of the host's caches set aside for some processors.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "cachetune")]
+pub struct Cachetune {
+    /// The guest's processors.
+    #[xml(attr)]
+    pub vcpus: Bitmap,
+    /// The name of the kernel's group while the guest runs.
+    #[xml(attr, live)]
+    pub id: Option<String>,
+    /// The parts.
+    #[xml(child)]
+    pub caches: Vec<CacheAllocation>,
+    /// Groups whose use of the cache is measured.
+    #[xml(child)]
+    pub monitors: Vec<CacheMonitor>,
+}
+
+/// A part of one of the host's caches.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "cache")]
+pub struct CacheAllocation {
+    /// Which cache, by the host's number.
+    #[xml(attr)]
+    pub id: u32,
+    /// Its level.
+    #[xml(attr)]
+    pub level: u32,
+    /// What is kept in the part.
+    #[xml(attr = "type")]
+    pub kind: CacheType,
+    /// How much, in bytes.
+    #[xml(flatten)]
+    pub size: CacheSize,
+}
+
+/// What a part of a cache keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, XmlValue)]
+pub enum CacheType {
+    /// Code and data.
+    Both,
+    /// Code.
+    Code,
+    /// Data.
+    Data,
+}
+
+/// A size in bytes as `size` and `unit`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheSize(pub PrettyBytes);
+
+impl Fields for CacheSize {
+    fn read(reader: &Reader<'_, '_>) -> Result<Self> {
+        let bytes = ScaledAttr("size").bytes(reader, 1024)?;
+        let missing = || reader.refuse("missing element or attribute './@size'");
+        bytes.map(|bytes| Self(PrettyBytes(bytes))).ok_or_else(missing)
+    }
+    fn write_attrs(&self, writer: &mut Writer) {
+        let (value, unit) = self.0.pretty();
+        writer.attr::<crate::xml::Plain, _>("size", &value);
+        writer.attr_text("unit", unit);
+    }
+    fn write_children(&self, _: &mut Writer) {}
+    fn describe(_: Option<&Self>, shape: &mut Shape) {
+        shape.attr("size");
+        shape.attr("unit");
+    }
+}
+
+/// Processors whose use of a cache is measured.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "monitor")]
+pub struct CacheMonitor {
+    /// The cache's level.
+    #[xml(attr)]
+    pub level: u32,
+    /// The guest's processors.
+    #[xml(attr)]
+    pub vcpus: Bitmap,
+}
+
+/// Shares of the host's memory bandwidth set aside for some processors.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "memorytune")]
+pub struct Memorytune {
+    /// The guest's processors.
+    #[xml(attr)]
+    pub vcpus: Bitmap,
+    /// The name of the kernel's group while the guest runs.
+    #[xml(attr, live)]
+    pub id: Option<String>,
+    /// The shares.
+    #[xml(child)]
+    pub nodes: Vec<MemoryBandwidth>,
+    /// Groups whose use of memory bandwidth is measured.
+    #[xml(child)]
+    pub monitors: Vec<MemoryMonitor>,
+}
+
+/// A share of one memory controller's bandwidth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "node")]
+pub struct MemoryBandwidth {
+    /// Which controller, by the host's number.
+    #[xml(attr)]
+    pub id: u32,
+    /// The share, in percent (or MB/s where the host is set up so).
+    #[xml(attr)]
+    pub bandwidth: u32,
+}
+
+/// Processors whose use of memory bandwidth is measured.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "monitor")]
+pub struct MemoryMonitor {
+    /// The guest's processors.
+    #[xml(attr)]
+    pub vcpus: Bitmap,
+}

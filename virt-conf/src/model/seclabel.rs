@@ -1,0 +1,56 @@
+//! `<seclabel>`: how a guest, or one of its devices, is confined.
+
+use crate::xml::{Xml, XmlValue};
+
+/// How one security driver confines a guest.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "seclabel")]
+pub struct SecurityLabel {
+    /// Who chooses the label; by default libvirt.
+    #[xml(attr = "type")]
+    pub kind: Option<SecurityLabelType>,
+    /// Which security driver: `selinux`, `apparmor`, `dac` or `none`; by default the host's first.
+    #[xml(attr)]
+    pub model: Option<String>,
+    /// Whether what the guest uses is relabelled; by default yes with a label that libvirt chooses, no with one given.
+    #[xml(attr)]
+    pub relabel: Option<bool>,
+    /// The label of the guest's process; with a chosen one it exists only while the guest runs.
+    #[xml(child_text)]
+    pub label: Option<String>,
+    /// The label of the guest's images while it runs.
+    #[xml(child_text, live)]
+    pub imagelabel: Option<String>,
+    /// What a chosen label is derived from; by default the host's policy says.
+    #[xml(child_text)]
+    pub baselabel: Option<String>,
+}
+
+/// Who chooses a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum SecurityLabelType {
+    /// Nobody: the guest is not confined.
+    None,
+    /// libvirt, when the guest starts.
+    Dynamic,
+    /// The definition.
+    Static,
+}
+
+/// How one security driver labels what a device uses.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "seclabel")]
+pub struct DeviceSecurityLabel {
+    /// Which security driver; by default every one.
+    #[xml(attr)]
+    pub model: Option<String>,
+    /// Whether it is relabelled at all; by default yes.
+    #[xml(attr)]
+    pub relabel: Option<bool>,
+    /// Kept while the guest runs: what could not be labelled is skipped.
+    #[xml(attr = "labelskip", live)]
+    pub label_skip: Option<bool>,
+    /// The label; by default the guest's.
+    #[xml(child_text)]
+    pub label: Option<String>,
+}
