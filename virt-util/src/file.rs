@@ -103,7 +103,7 @@ fn write_temporary(dir: &Dir, temporary: &str, mode: u32, content: &[u8]) -> std
 const TEMPORARY: &str = ".tmp-";
 
 /// `.tmp-PID-START-COUNT`: says whose it is, so that a dead writer's can be told from a live one's.
-fn temporary_name() -> Result<String> {
+pub(crate) fn temporary_name() -> Result<String> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let owner = Owner::current()?;
     let count = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -239,7 +239,7 @@ impl Process {
         if !self.has_ended() {
             return Ok(None);
         }
-        // __WALL: our children send no SIGCHLD, which makes them invisible to a plain wait.
+        // __WALL: a child that has not called exec sends no SIGCHLD, which makes it invisible to a plain wait.
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::__WALL;
         loop {
             return match waitid(Id::PIDFd(self.pidfd.as_fd()), flags) {
