@@ -1,5 +1,6 @@
 //! The project's own commands, run as `cargo xtask COMMAND`; one file each.
 
+mod bench;
 mod guest;
 mod setup;
 mod test;
@@ -21,6 +22,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure us beside libvirt and beside the floor, in one run.
+    Bench(bench::Options),
     /// Install what the demonstration, the tests and the benchmarks need.
     Setup(setup::Options),
     /// Make the tiny Linux guest, and say where it is.
@@ -34,6 +37,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Guest => guest::run(),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),

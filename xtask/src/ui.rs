@@ -1,28 +1,42 @@
 //! What people see: numbered sections, progress lines and outcomes; colours and movement on terminals only.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use console::style;
 use indicatif::{ProgressBar, ProgressStyle};
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Whether only results are printed from here on: what a machine reads must stand alone on the standard output.
+pub(crate) fn quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+fn say(line: &str) {
+    if !QUIET.load(Ordering::Relaxed) {
+        println!("{line}");
+    }
+}
+
 /// Prints the heading of a numbered section.
 pub(crate) fn section(number: usize, title: &str) {
-    println!("\n{} {}", style(format!("{number}.")).cyan().bold(), style(title).bold());
+    say(&format!("\n{} {}", style(format!("{number}.")).cyan().bold(), style(title).bold()));
 }
 
 /// Prints a line of explanation.
 pub(crate) fn note(text: &str) {
-    println!("   {}", style(text).dim());
+    say(&format!("   {}", style(text).dim()));
 }
 
 /// Prints a thing that was done or holds.
 pub(crate) fn good(text: &str) {
-    println!("   {} {text}", style("✓").green().bold());
+    say(&format!("   {} {text}", style("✓").green().bold()));
 }
 
 /// Prints a thing that does not hold.
 pub(crate) fn bad(text: &str) {
-    println!("   {} {text}", style("✗").red().bold());
+    say(&format!("   {} {text}", style("✗").red().bold()));
 }
 
 /// Prints an error with its causes.
@@ -42,7 +56,7 @@ impl Progress {
     pub(crate) fn begin(what: &str) -> Progress {
         let bar = ProgressBar::new_spinner();
         if bar.is_hidden() {
-            println!("   {what} ...");
+            say(&format!("   {what} ..."));
         } else {
             let template = "   {spinner:.cyan} {prefix} {elapsed:.dim} {wide_msg:.dim}";
             bar.set_style(
