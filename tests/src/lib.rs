@@ -4,6 +4,7 @@
 //! skipped, not as passed.
 
 pub mod guest;
+pub mod lab;
 
 /// Says why a test cannot run here, for the ring's table, and returns from it.
 ///
