@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask COMMAND`; one file each.
 
 mod bench;
+mod corpus;
 mod guest;
 mod setup;
 mod test;
@@ -26,6 +27,8 @@ enum Command {
     Bench(bench::Options),
     /// Install what the demonstration, the tests and the benchmarks need.
     Setup(setup::Options),
+    /// Compare with libvirt, case by case of a corpus.
+    Corpus(corpus::Options),
     /// Make the tiny Linux guest, and say where it is.
     Guest,
     /// Run every ring of tests, and print a table of what came of them.
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Corpus(options) => corpus::run(&options),
         Command::Guest => guest::run(),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),

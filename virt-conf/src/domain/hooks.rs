@@ -43,6 +43,11 @@ pub trait DomainHooks {
         Features::empty()
     }
 
+    /// The hypervisors' namespaces whose elements are kept, by prefix; others are dropped, as libvirt drops them.
+    fn namespaces(&self) -> &'static [&'static str] {
+        &["bhyve", "lxc", "qemu", "vmware", "xen"]
+    }
+
     /// Fills in what must stand before anything else is looked at.
     ///
     /// # Errors

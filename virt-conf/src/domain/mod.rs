@@ -21,6 +21,7 @@ impl Domain {
     /// With libvirt's sentence, when any of the three steps refuses the text.
     pub fn from_xml(text: &str, options: &ParseOptions, hooks: &dyn DomainHooks) -> Result<Self> {
         let mut domain = Self::parse(text, options)?;
+        domain.keep_namespaces(hooks.namespaces());
         domain.post_parse(options, hooks)?;
         if !options.flags.contains(ParseFlags::SKIP_VALIDATE) {
             domain.validate(options, hooks)?;
@@ -35,6 +36,19 @@ impl Domain {
     /// When the text is not XML, or not a domain's.
     pub fn parse(text: &str, options: &ParseOptions) -> Result<Self> {
         xml::from_str(text, options)
+    }
+
+    fn keep_namespaces(&mut self, kept: &[&str]) {
+        fn drop_unless<T: Default>(kept: bool, elements: &mut T) {
+            if !kept {
+                *elements = T::default();
+            }
+        }
+        drop_unless(kept.contains(&"bhyve"), &mut self.bhyve);
+        drop_unless(kept.contains(&"lxc"), &mut self.lxc);
+        drop_unless(kept.contains(&"qemu"), &mut self.qemu);
+        drop_unless(kept.contains(&"vmware"), &mut self.vmware);
+        drop_unless(kept.contains(&"xen"), &mut self.xen);
     }
 
     /// Writes the definition as libvirt writes it.

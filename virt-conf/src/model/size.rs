@@ -88,7 +88,7 @@ impl PrettyBytes {
     pub fn pretty(self) -> (u64, &'static str) {
         let mut amount = (self.0, "B");
         for unit in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] {
-            if amount.0 == 0 || amount.0 % 1024 != 0 {
+            if amount.0 == 0 || !amount.0.is_multiple_of(1024) {
                 break;
             }
             amount = (amount.0 / 1024, unit);

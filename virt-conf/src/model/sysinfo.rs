@@ -7,7 +7,7 @@ use crate::xml::Xml;
 #[xml(name = "sysinfo", tag = "type")]
 pub enum Sysinfo {
     /// SMBIOS tables.
-    Smbios(SmbiosInfo),
+    Smbios(Box<SmbiosInfo>),
     /// Files of QEMU's firmware configuration device.
     Fwcfg(FwcfgInfo),
 }

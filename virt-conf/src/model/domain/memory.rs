@@ -226,6 +226,7 @@ pub enum NumatunePlacement {
 }
 
 impl NumatunePlacement {
+    #[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref)] // the derive hands the field as it stands
     fn is_implied(this: &Option<Self>) -> bool {
         *this != Some(Self::Auto)
     }
