@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{abi_data, abi_enum};
+use crate::{ListDomains, abi_data, abi_enum};
 
 abi_data! {
     /// Who a domain is.
@@ -280,6 +280,47 @@ impl DomainState {
             Self::Crashed => CrashedReason::from_number(number).text(),
             Self::None | Self::Blocked | Self::PmSuspended | Self::Unknown(_) => "unknown",
         }
+    }
+}
+
+impl ListDomains {
+    /// Whether a list with this filter shows a domain that has neither snapshots nor checkpoints. Bits of one kind
+    /// widen the list, bits of different kinds narrow it; of a kind that has no bit set, every domain is shown.
+    ///
+    /// ```
+    /// # use plugins_abi::*;
+    /// let guest = DomainSummary {
+    ///     name: "web".to_owned(),
+    ///     uuid: uuid::Uuid::nil(),
+    ///     id: Some(1),
+    ///     state: DomainState::Paused,
+    ///     reason: 1,
+    ///     persistent: true,
+    ///     autostart: false,
+    ///     managed_save: false,
+    /// };
+    /// assert!(ListDomains::empty().accepts(&guest));
+    /// assert!((ListDomains::ACTIVE | ListDomains::PAUSED | ListDomains::RUNNING).accepts(&guest));
+    /// assert!(!(ListDomains::ACTIVE | ListDomains::TRANSIENT).accepts(&guest));
+    /// ```
+    pub fn accepts(self, domain: &DomainSummary) -> bool {
+        let state = match domain.state {
+            DomainState::Running => Self::RUNNING,
+            DomainState::Paused => Self::PAUSED,
+            DomainState::Shutoff => Self::SHUTOFF,
+            _ => Self::OTHER,
+        };
+        let pick = |holds: bool, yes: Self, no: Self| (yes | no, if holds { yes } else { no });
+        let kinds = [
+            (Self::RUNNING | Self::PAUSED | Self::SHUTOFF | Self::OTHER, state),
+            pick(domain.state.is_active(), Self::ACTIVE, Self::INACTIVE),
+            pick(domain.persistent, Self::PERSISTENT, Self::TRANSIENT),
+            pick(domain.autostart, Self::AUTOSTART, Self::NO_AUTOSTART),
+            pick(domain.managed_save, Self::MANAGED_SAVE, Self::NO_MANAGED_SAVE),
+            pick(false, Self::HAS_SNAPSHOT, Self::NO_SNAPSHOT),
+            pick(false, Self::HAS_CHECKPOINT, Self::NO_CHECKPOINT),
+        ];
+        kinds.into_iter().all(|(kind, own)| !self.intersects(kind) || self.contains(own))
     }
 }
 
