@@ -1,0 +1,245 @@
+//! `<disk>`: a disk, floppy or compact disc of the guest.
+
+mod backing;
+mod driver;
+mod iotune;
+mod network;
+mod source;
+
+pub use backing::*;
+pub use driver::*;
+pub use iotune::*;
+pub use network::*;
+pub use source::*;
+
+use super::{DeviceInfo, VirtioModel};
+use crate::model::{StorageAuth, StorageEncryption, Switch};
+use crate::xml::{Xml, XmlValue};
+
+/// A disk, floppy or compact disc of the guest.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "disk")]
+pub struct Disk {
+    /// What the guest sees; default: `disk`.
+    #[xml(attr, default)]
+    pub device: DiskDevice,
+    /// Which generation of virtio, on the virtio bus; default: what suits the slot.
+    #[xml(attr)]
+    pub model: Option<VirtioModel>,
+    /// `device='lun'`: whether the emulator may send any SCSI command; default: no.
+    #[xml(attr)]
+    pub rawio: Option<bool>,
+    /// `device='lun'`: whether unprivileged SCSI commands are filtered; default: as the kernel decides.
+    #[xml(attr)]
+    pub sgio: Option<ScsiGenericIo>,
+    /// What a snapshot of the domain does with this disk; default: none of it when read-only.
+    #[xml(attr)]
+    pub snapshot: Option<DiskSnapshot>,
+    /// Tuning of format driver and transport.
+    #[xml(child, default)]
+    pub driver: DiskDriver,
+    /// Credentials of the source, when written beside it instead of in it.
+    #[xml(child)]
+    pub auth: Option<StorageAuth>,
+    /// Where the data is.
+    #[xml(flatten)]
+    pub source: DiskSource,
+    /// What the image is an overlay of; absent: found out from the image at start.
+    #[xml(child)]
+    pub backing_store: Option<BackingStore>,
+    /// Xen: the domain that runs the backend; default: domain 0.
+    #[xml(attr = "backenddomain/@name")]
+    pub backend_domain: Option<String>,
+    /// Geometry forced upon the guest.
+    #[xml(child)]
+    pub geometry: Option<DiskGeometry>,
+    /// Block sizes reported to the guest.
+    #[xml(child, default)]
+    pub blockio: BlockIo,
+    /// The copy under way, while a block job mirrors the disk.
+    #[xml(child, live)]
+    pub mirror: Option<Box<DiskMirror>>,
+    /// Where the guest finds it.
+    #[xml(child)]
+    pub target: DiskTarget,
+    /// Limits on throughput.
+    #[xml(child, default)]
+    pub iotune: IoTune,
+    /// Throttle groups of the domain that the disk passes through, in order.
+    #[xml(child, default)]
+    pub throttlefilters: ThrottleFilters,
+    /// Whether the guest may only read.
+    #[xml(flag)]
+    pub readonly: bool,
+    /// Whether other domains may use it at the same time.
+    #[xml(flag)]
+    pub shareable: bool,
+    /// Present: changes are thrown away when the guest ends.
+    #[xml(child)]
+    pub transient: Option<DiskTransient>,
+    /// Serial number that the guest reads.
+    #[xml(child_text)]
+    pub serial: Option<String>,
+    /// World wide name, 16 hexadecimal digits.
+    #[xml(child_text)]
+    pub wwn: Option<String>,
+    /// SCSI vendor, up to 8 printable characters.
+    #[xml(child_text)]
+    pub vendor: Option<String>,
+    /// SCSI product, up to 16 printable characters.
+    #[xml(child_text)]
+    pub product: Option<String>,
+    /// Encryption of the source, when written beside it instead of in it.
+    #[xml(child)]
+    pub encryption: Option<StorageEncryption>,
+    /// Boot order, alias and address.
+    #[xml(flatten)]
+    pub info: DeviceInfo,
+}
+
+/// What the guest takes a disk for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, XmlValue)]
+pub enum DiskDevice {
+    /// A hard disk.
+    #[default]
+    Disk,
+    /// An optical drive; read-only, and empty without a source.
+    Cdrom,
+    /// A floppy drive; empty without a source.
+    Floppy,
+    /// A SCSI unit of the host, to which commands are passed.
+    Lun,
+}
+
+/// Whether SCSI commands are filtered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum ScsiGenericIo {
+    /// The kernel lets only harmless ones through.
+    Filtered,
+    /// All go through.
+    Unfiltered,
+}
+
+/// What a snapshot does with a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum DiskSnapshot {
+    /// The disk is left out.
+    No,
+    /// The snapshot is kept in the image.
+    Internal,
+    /// The snapshot is an overlay in a new image.
+    External,
+    /// The application makes it, while the guest is paused.
+    Manual,
+}
+
+/// Geometry of a disk, for guests that boot through old firmware.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "geometry")]
+pub struct DiskGeometry {
+    /// Cylinders.
+    #[xml(attr)]
+    pub cyls: u32,
+    /// Heads.
+    #[xml(attr)]
+    pub heads: u32,
+    /// Sectors of a track.
+    #[xml(attr)]
+    pub secs: u32,
+    /// How firmware translates it; default: firmware's choice.
+    #[xml(attr)]
+    pub trans: Option<GeometryTranslation>,
+}
+
+/// How firmware translates a geometry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum GeometryTranslation {
+    /// Not at all.
+    None,
+    /// As the size suggests.
+    Auto,
+    /// To logical blocks.
+    Lba,
+}
+
+/// Block sizes reported to the guest, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "blockio")]
+pub struct BlockIo {
+    /// Smallest unit of access; 0: the device's own.
+    #[xml(attr = "logical_block_size", omit)]
+    pub logical_block_size: u32,
+    /// Smallest unit that is written without reading first; 0: the device's own.
+    #[xml(attr = "physical_block_size", omit)]
+    pub physical_block_size: u32,
+    /// Smallest unit that can be discarded; absent: the device's own.
+    #[xml(attr = "discard_granularity")]
+    pub discard_granularity: Option<u32>,
+}
+
+/// Where the guest finds a disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "target")]
+pub struct DiskTarget {
+    /// Name that orders the disks of a bus (`vda`, `sdb`), unique in the domain; the guest need not use it.
+    #[xml(attr)]
+    pub dev: Option<String>,
+    /// The bus; default: what the name's first letters say.
+    #[xml(attr)]
+    pub bus: Option<DiskBus>,
+    /// Removable media: whether the tray is open; default: closed.
+    #[xml(attr)]
+    pub tray: Option<DiskTray>,
+    /// USB and SCSI: whether the guest sees a removable disk; default: off.
+    #[xml(attr)]
+    pub removable: Option<Switch>,
+    /// Revolutions a minute, 1 for a solid-state disk; 0: not reported.
+    #[xml(attr = "rotation_rate", omit)]
+    pub rotation_rate: u32,
+}
+
+/// Buses of disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum DiskBus {
+    /// IDE.
+    Ide,
+    /// Floppy controller.
+    Fdc,
+    /// SCSI.
+    Scsi,
+    /// virtio-blk.
+    Virtio,
+    /// Xen's paravirtual disks.
+    Xen,
+    /// USB mass storage.
+    Usb,
+    /// User-mode Linux.
+    Uml,
+    /// SATA.
+    Sata,
+    /// Secure Digital card.
+    Sd,
+    /// None: the disk is only a resource.
+    None,
+    /// NVMe.
+    Nvme,
+}
+
+/// Position of a tray.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, XmlValue)]
+pub enum DiskTray {
+    /// Medium loaded, or none present.
+    #[default]
+    Closed,
+    /// Ejected.
+    Open,
+}
+
+/// A disk whose changes are thrown away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "transient", keep_empty)]
+pub struct DiskTransient {
+    /// Whether other domains may use the image below the overlay meanwhile; default: no.
+    #[xml(attr = "shareBacking")]
+    pub share_backing: Option<bool>,
+}

@@ -1,0 +1,166 @@
+//! `<source>` of a disk on a server.
+
+use super::SourceCommon;
+use crate::xml::{Xml, XmlValue};
+
+/// `type='network'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct NetworkDiskSource {
+    /// How the server is spoken to.
+    #[xml(attr)]
+    pub protocol: Option<NetworkDiskProtocol>,
+    /// What to open there: `pool/image`, `volume/path`, a target's name, a path.
+    #[xml(attr)]
+    pub name: Option<String>,
+    /// HTTP: what follows the `?` of the address.
+    #[xml(attr)]
+    pub query: Option<String>,
+    /// NBD and VxHS: whether the connection is encrypted; default: as the driver is configured.
+    #[xml(attr)]
+    pub tls: Option<bool>,
+    /// Whether the driver's configuration said so.
+    #[xml(attr = "tlsFromConfig", status)]
+    pub tls_from_config: Option<u32>,
+    /// NBD: name expected in the server's certificate; default: the host's.
+    #[xml(attr = "tlsHostname")]
+    pub tls_hostname: Option<String>,
+    /// The servers; Ceph and Gluster may have several.
+    #[xml(child)]
+    pub hosts: Vec<NetworkHost>,
+    /// RBD: snapshot to open.
+    #[xml(attr = "snapshot/@name")]
+    pub snapshot: Option<String>,
+    /// RBD: path of Ceph's configuration.
+    #[xml(attr = "config/@file")]
+    pub config_file: Option<String>,
+    /// iSCSI: name by which the emulator introduces itself.
+    #[xml(attr = "initiator/iqn/@name")]
+    pub initiator: Option<String>,
+    /// HTTPS and FTPS: whether the server's certificate is checked; default: yes.
+    #[xml(attr = "ssl/@verify")]
+    pub ssl_verify: Option<bool>,
+    /// HTTP: cookies sent along.
+    #[xml(child, default)]
+    pub cookies: HttpCookies,
+    /// HTTP, FTP, SSH: bytes read ahead; 0: the driver's default.
+    #[xml(attr = "readahead/@size", omit)]
+    pub readahead: u64,
+    /// HTTP, FTP, SSH: seconds until a request fails; 0: the driver's default.
+    #[xml(attr = "timeout/@seconds", omit)]
+    pub timeout: u64,
+    /// NBD: seconds during which a lost connection is made again; 0: not at all.
+    #[xml(attr = "reconnect/@delay", omit)]
+    pub reconnect_delay: u32,
+    /// SSH: path of the file of known hosts.
+    #[xml(attr = "knownHosts/@path")]
+    pub known_hosts: Option<String>,
+    /// NFS and SSH: as whom files are opened.
+    #[xml(child, default)]
+    pub identity: NetworkIdentity,
+    /// What sources of every kind have.
+    #[xml(flatten)]
+    pub common: SourceCommon,
+}
+
+/// Protocols of disks on servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum NetworkDiskProtocol {
+    /// Network block device.
+    Nbd,
+    /// Ceph.
+    Rbd,
+    /// Sheepdog.
+    Sheepdog,
+    /// Gluster.
+    Gluster,
+    /// iSCSI.
+    Iscsi,
+    /// HTTP.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// FTP.
+    Ftp,
+    /// FTP over TLS.
+    Ftps,
+    /// TFTP.
+    Tftp,
+    /// SFTP.
+    Ssh,
+    /// Veritas.
+    Vxhs,
+    /// NFS, without the kernel.
+    Nfs,
+}
+
+/// One server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "host")]
+pub struct NetworkHost {
+    /// Host name or address.
+    #[xml(attr)]
+    pub name: Option<String>,
+    /// Port; absent: the protocol's.
+    #[xml(attr)]
+    pub port: Option<u32>,
+    /// How it is reached; default: TCP.
+    #[xml(attr, omit)]
+    pub transport: HostTransport,
+    /// Path of the socket, with `transport='unix'`.
+    #[xml(attr)]
+    pub socket: Option<String>,
+}
+
+/// How a server is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, XmlValue)]
+pub enum HostTransport {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// A UNIX socket.
+    Unix,
+    /// RDMA.
+    Rdma,
+}
+
+/// Cookies sent to a web server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "cookies")]
+pub struct HttpCookies {
+    /// In the order in which they are sent.
+    #[xml(child)]
+    pub cookies: Vec<HttpCookie>,
+}
+
+/// A cookie.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "cookie")]
+pub struct HttpCookie {
+    /// What it is called.
+    #[xml(attr)]
+    pub name: String,
+    /// What it says; secret.
+    #[xml(text)]
+    pub value: String,
+}
+
+/// As whom files on a server are opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "identity")]
+pub struct NetworkIdentity {
+    /// NFS: user, by name or number with a plus sign.
+    #[xml(attr)]
+    pub user: Option<String>,
+    /// NFS: group, likewise.
+    #[xml(attr)]
+    pub group: Option<String>,
+    /// SSH: user.
+    #[xml(attr)]
+    pub username: Option<String>,
+    /// SSH: path of the private key.
+    #[xml(attr)]
+    pub keyfile: Option<String>,
+    /// SSH: path of the agent's socket.
+    #[xml(attr)]
+    pub agentsock: Option<String>,
+}

@@ -1,0 +1,284 @@
+//! `<source>` of a disk, of an image below it and of a copy of it: where the data is.
+
+use super::{ImageFormat, NetworkDiskSource};
+use crate::model::device::{PciSlot, Reconnect};
+use crate::model::{DeviceSecurityLabel, Reservations, StorageAuth, StorageEncryption};
+use crate::xml::{Xml, XmlValue};
+
+/// Where the data of a disk is; the attribute `type` of the element around picks the kind.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(tag = "type", inside = "source", default = File)]
+pub enum DiskSource {
+    /// In a file.
+    File(FileDiskSource),
+    /// On a block device of the host.
+    Block(BlockDiskSource),
+    /// In a directory, which the guest sees as a file system.
+    Dir(DirDiskSource),
+    /// On a server.
+    Network(NetworkDiskSource),
+    /// In a volume of a storage pool.
+    Volume(VolumeDiskSource),
+    /// On an NVMe namespace that the emulator drives itself.
+    Nvme(NvmeDiskSource),
+    /// In another process, over vhost-user.
+    VhostUser(VhostUserDiskSource),
+    /// On a vDPA device.
+    VhostVdpa(VhostVdpaDiskSource),
+}
+
+impl Default for DiskSource {
+    fn default() -> Self {
+        Self::File(FileDiskSource::default())
+    }
+}
+
+impl DiskSource {
+    /// What sources of every kind have; none for vhost-user.
+    #[must_use]
+    pub fn common(&self) -> Option<&SourceCommon> {
+        match self {
+            Self::File(source) => Some(&source.common),
+            Self::Block(source) => Some(&source.common),
+            Self::Dir(source) => Some(&source.common),
+            Self::Network(source) => Some(&source.common),
+            Self::Volume(source) => Some(&source.common),
+            Self::Nvme(source) => Some(&source.common),
+            Self::VhostUser(_) => None,
+            Self::VhostVdpa(source) => Some(&source.common),
+        }
+    }
+
+    /// The same, to be changed.
+    #[must_use]
+    pub fn common_mut(&mut self) -> Option<&mut SourceCommon> {
+        match self {
+            Self::File(source) => Some(&mut source.common),
+            Self::Block(source) => Some(&mut source.common),
+            Self::Dir(source) => Some(&mut source.common),
+            Self::Network(source) => Some(&mut source.common),
+            Self::Volume(source) => Some(&mut source.common),
+            Self::Nvme(source) => Some(&mut source.common),
+            Self::VhostUser(_) => None,
+            Self::VhostVdpa(source) => Some(&mut source.common),
+        }
+    }
+
+    /// Path on the host, for sources that have one.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::File(source) => source.file.as_deref(),
+            Self::Block(source) => source.dev.as_deref(),
+            Self::Dir(source) => source.dir.as_deref(),
+            Self::VhostUser(source) => source.path.as_deref(),
+            Self::VhostVdpa(source) => source.dev.as_deref(),
+            Self::Network(_) | Self::Volume(_) | Self::Nvme(_) => None,
+        }
+    }
+}
+
+/// What sources of every kind have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct SourceCommon {
+    /// What to do when the source is not there at start; default: `mandatory`.
+    #[xml(attr = "startupPolicy")]
+    pub startup_policy: Option<StartupPolicy>,
+    /// Number of the image in block jobs of the running guest; 0: none.
+    #[xml(attr, omit, live)]
+    pub index: u32,
+    /// Part of the storage that holds the image.
+    #[xml(child, default)]
+    pub slices: StorageSlices,
+    /// Labels that differ from the domain's.
+    #[xml(child)]
+    pub seclabels: Vec<DeviceSecurityLabel>,
+    /// Credentials.
+    #[xml(child)]
+    pub auth: Option<StorageAuth>,
+    /// Encryption.
+    #[xml(child)]
+    pub encryption: Option<StorageEncryption>,
+    /// SCSI reservations.
+    #[xml(child)]
+    pub reservations: Option<Reservations>,
+    /// Where a qcow2 image keeps its data, when not in itself.
+    #[xml(child)]
+    pub data_store: Option<Box<DataStore>>,
+}
+
+/// What to do when a source is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum StartupPolicy {
+    /// Fail.
+    Mandatory,
+    /// Fail at first start; drop the source on migration, restore and revert.
+    Requisite,
+    /// Drop the source.
+    Optional,
+}
+
+/// Part of a storage that holds an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "slices")]
+pub struct StorageSlices {
+    /// At most one, of `type='storage'`.
+    #[xml(child)]
+    pub slices: Vec<StorageSlice>,
+}
+
+/// A range of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "slice")]
+pub struct StorageSlice {
+    /// What is sliced.
+    #[xml(attr = "type")]
+    pub kind: SliceType,
+    /// First byte.
+    #[xml(attr)]
+    pub offset: u64,
+    /// Number of bytes.
+    #[xml(attr)]
+    pub size: u64,
+}
+
+/// What is sliced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum SliceType {
+    /// The storage, below the image format.
+    Storage,
+}
+
+/// Where a qcow2 image keeps its data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "dataStore")]
+pub struct DataStore {
+    /// Format of the data, always raw.
+    #[xml(child)]
+    pub format: Option<ImageFormat>,
+    /// Where it is.
+    #[xml(flatten)]
+    pub source: DiskSource,
+}
+
+/// `type='file'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct FileDiskSource {
+    /// Path of the file; absent: no medium.
+    #[xml(attr)]
+    pub file: Option<String>,
+    /// Name of a group of file descriptors, associated with the domain, to use instead of opening the path.
+    #[xml(attr)]
+    pub fdgroup: Option<String>,
+    /// What sources of every kind have.
+    #[xml(flatten)]
+    pub common: SourceCommon,
+}
+
+/// `type='block'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct BlockDiskSource {
+    /// Path of the device; absent: no medium.
+    #[xml(attr)]
+    pub dev: Option<String>,
+    /// What sources of every kind have.
+    #[xml(flatten)]
+    pub common: SourceCommon,
+}
+
+/// `type='dir'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct DirDiskSource {
+    /// Path of the directory.
+    #[xml(attr)]
+    pub dir: Option<String>,
+    /// What sources of every kind have.
+    #[xml(flatten)]
+    pub common: SourceCommon,
+}
+
+/// `type='volume'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct VolumeDiskSource {
+    /// Name of the storage pool; absent: no medium.
+    #[xml(attr)]
+    pub pool: Option<String>,
+    /// Name of the volume in it.
+    #[xml(attr)]
+    pub volume: Option<String>,
+    /// iSCSI pools: who connects; default: the host.
+    #[xml(attr)]
+    pub mode: Option<VolumeMode>,
+    /// What sources of every kind have.
+    #[xml(flatten)]
+    pub common: SourceCommon,
+}
+
+/// Who connects to the target of an iSCSI pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum VolumeMode {
+    /// The host; the guest gets a block device of it.
+    Host,
+    /// The emulator.
+    Direct,
+}
+
+/// `type='nvme'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct NvmeDiskSource {
+    /// How the controller is found, always `pci`.
+    #[xml(attr = "type")]
+    pub kind: Option<String>,
+    /// Whether the controller is taken from the host's driver and given back; default: no.
+    #[xml(attr)]
+    pub managed: Option<bool>,
+    /// Number of the namespace, from 1.
+    #[xml(attr)]
+    pub namespace: Option<u32>,
+    /// Where the controller is on the host.
+    #[xml(child = "address", default)]
+    pub address: HostPciAddress,
+    /// What sources of every kind have.
+    #[xml(flatten)]
+    pub common: SourceCommon,
+}
+
+/// `type='vhostuser'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct VhostUserDiskSource {
+    /// Always `unix`.
+    #[xml(attr = "type")]
+    pub kind: Option<String>,
+    /// Path of the other process' socket.
+    #[xml(attr)]
+    pub path: Option<String>,
+    /// What to do when the other process goes away.
+    #[xml(child)]
+    pub reconnect: Option<Reconnect>,
+}
+
+/// `type='vhostvdpa'`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct VhostVdpaDiskSource {
+    /// Path of the character device.
+    #[xml(attr)]
+    pub dev: Option<String>,
+    /// What sources of every kind have.
+    #[xml(flatten)]
+    pub common: SourceCommon,
+}
+
+/// A PCI function of the host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Xml)]
+#[xml(name = "address", keep_empty, after_read = HostPciAddress::settle)]
+pub struct HostPciAddress {
+    /// Domain, bus, slot and function.
+    #[xml(flatten)]
+    pub slot: PciSlot,
+}
+
+impl HostPciAddress {
+    fn settle(&mut self, reader: &crate::xml::Reader<'_, '_>) -> crate::xml::Result<()> {
+        self.slot.check(reader)
+    }
+}

@@ -1,0 +1,213 @@
+//! What disks, volumes and pools have in common: formats, credentials, encryption, reservations.
+
+use uuid::Uuid;
+
+use crate::xml::{Xml, XmlValue};
+
+/// Formats of disk images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum StorageFormat {
+    /// Not set.
+    None,
+    /// The guest's bytes and nothing else.
+    Raw,
+    /// A directory, shown as a file system.
+    Dir,
+    /// Bochs.
+    Bochs,
+    /// Compressed loop image.
+    Cloop,
+    /// Apple disk image.
+    Dmg,
+    /// ISO 9660.
+    Iso,
+    /// Virtual PC.
+    Vpc,
+    /// VirtualBox.
+    Vdi,
+    /// A directory, shown as FAT.
+    Fat,
+    /// Virtual PC, as Xen calls it.
+    Vhd,
+    /// Parallels.
+    Ploop,
+    /// LUKS, encrypted.
+    Luks,
+    /// User-mode Linux, copy on write.
+    Cow,
+    /// QEMU, first version.
+    Qcow,
+    /// QEMU, second and third version.
+    Qcow2,
+    /// QEMU enhanced.
+    Qed,
+    /// VMware.
+    Vmdk,
+}
+
+/// Credentials for storage on the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "auth")]
+pub struct StorageAuth {
+    /// The user.
+    #[xml(attr)]
+    pub username: Option<String>,
+    /// Where the password is kept.
+    #[xml(child)]
+    pub secret: Option<SecretReference>,
+}
+
+/// A secret, named by UUID or by what it is used for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "secret")]
+pub struct SecretReference {
+    /// What kind of secret: `ceph`, `iscsi`, `passphrase` ...
+    #[xml(attr = "type")]
+    pub kind: Option<String>,
+    /// Its UUID; excludes `usage`.
+    #[xml(attr)]
+    pub uuid: Option<Uuid>,
+    /// What it is used for; excludes `uuid`.
+    #[xml(attr)]
+    pub usage: Option<String>,
+}
+
+/// Encryption of a disk image.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "encryption")]
+pub struct StorageEncryption {
+    /// The scheme.
+    #[xml(attr)]
+    pub format: EncryptionFormat,
+    /// Who decrypts; default: the emulator.
+    #[xml(attr)]
+    pub engine: Option<EncryptionEngine>,
+    /// The keys; several for layered images.
+    #[xml(child)]
+    pub secrets: Vec<EncryptionSecret>,
+    /// The cipher of a volume to be created; absent: the scheme's default.
+    #[xml(child)]
+    pub cipher: Option<EncryptionCipher>,
+    /// How initialisation vectors are made; absent: the scheme's default.
+    #[xml(child)]
+    pub ivgen: Option<EncryptionIvgen>,
+}
+
+/// Schemes of encryption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum EncryptionFormat {
+    /// The format's own default; only in a volume to be created.
+    Default,
+    /// The old one of qcow.
+    Qcow,
+    /// LUKS, version 1.
+    Luks,
+    /// LUKS, version 2.
+    Luks2,
+    /// LUKS, whichever version is found.
+    #[xml("luks-any")]
+    LuksAny,
+}
+
+/// Who decrypts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum EncryptionEngine {
+    /// The emulator.
+    Qemu,
+    /// Ceph's client library.
+    Librbd,
+}
+
+/// A key of an encrypted image.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "secret")]
+pub struct EncryptionSecret {
+    /// What kind of key.
+    #[xml(attr = "type")]
+    pub kind: EncryptionSecretType,
+    /// UUID of the secret; excludes `usage`.
+    #[xml(attr)]
+    pub uuid: Option<Uuid>,
+    /// What the secret is used for; excludes `uuid`.
+    #[xml(attr)]
+    pub usage: Option<String>,
+}
+
+/// Kinds of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum EncryptionSecretType {
+    /// Text.
+    Passphrase,
+}
+
+/// The cipher of an encrypted image.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "cipher")]
+pub struct EncryptionCipher {
+    /// Algorithm, `aes`.
+    #[xml(attr)]
+    pub name: String,
+    /// Length of the key, in bits.
+    #[xml(attr)]
+    pub size: u32,
+    /// Mode of operation, `cbc`, `xts`.
+    #[xml(attr)]
+    pub mode: Option<String>,
+    /// Hash for deriving the key, `sha256`.
+    #[xml(attr)]
+    pub hash: Option<String>,
+}
+
+/// How initialisation vectors are made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "ivgen")]
+pub struct EncryptionIvgen {
+    /// Algorithm, `plain64`, `essiv`.
+    #[xml(attr)]
+    pub name: String,
+    /// Its hash.
+    #[xml(attr)]
+    pub hash: Option<String>,
+}
+
+/// Cluster-wide SCSI reservations, through a helper process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "reservations")]
+pub struct Reservations {
+    /// Whether the helper is started with the guest.
+    #[xml(attr)]
+    pub managed: Option<bool>,
+    /// Socket of a helper that is there already.
+    #[xml(child)]
+    pub source: Option<ReservationsSource>,
+}
+
+/// Socket of a reservations helper.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source")]
+pub struct ReservationsSource {
+    /// Always `unix`.
+    #[xml(attr = "type")]
+    pub kind: Option<String>,
+    /// Path of the socket.
+    #[xml(attr)]
+    pub path: Option<String>,
+    /// Always `client`.
+    #[xml(attr)]
+    pub mode: Option<String>,
+}
+
+/// A UNIX socket that the emulator connects to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source")]
+pub struct DeviceUnixSource {
+    /// Always `unix`.
+    #[xml(attr = "type")]
+    pub kind: Option<String>,
+    /// Always `connect`.
+    #[xml(attr)]
+    pub mode: Option<String>,
+    /// Path of the socket.
+    #[xml(attr)]
+    pub path: Option<String>,
+}
