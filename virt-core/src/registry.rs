@@ -60,7 +60,16 @@ struct Found {
 pub(crate) struct Entry {
     manifest: FoundManifest,
     origin: Origin,
-    driver: Mutex<Option<Arc<dyn Driver>>>,
+    driver: Mutex<Option<Made>>,
+}
+
+/// A driver that was made.
+struct Made {
+    driver: Arc<dyn Driver>,
+    /// Where it came from, if it was loaded.
+    plugin: Option<Plugin>,
+    /// The log records that it was last told to send.
+    level: log::LevelFilter,
 }
 
 enum Origin {
@@ -303,16 +312,20 @@ impl Entry {
     /// The driver, made at its first use.
     fn driver(&self, registry: &Registry) -> Result<Arc<dyn Driver>> {
         let mut slot = lock(&self.driver);
-        if let Some(driver) = &*slot {
-            return Ok(driver.clone());
+        if let Some(made) = &mut *slot {
+            made.follow_log_level();
+            return Ok(made.driver.clone());
         }
         let host: Host = Arc::new(Services::new(WeakRegistry(Arc::downgrade(&registry.inner))));
-        let driver = match &self.origin {
-            Origin::Linked(create) => create(host)?,
-            Origin::Plugin(path) => Plugin::open(path)?.create(host)?,
+        let (driver, plugin) = match &self.origin {
+            Origin::Linked(create) => (create(host)?, None),
+            Origin::Plugin(path) => {
+                let plugin = Plugin::open(path)?;
+                (plugin.create(host)?, Some(plugin))
+            }
         };
         log::debug!("driver {} is ready", self.shown());
-        *slot = Some(driver.clone());
+        *slot = Some(Made { driver: driver.clone(), plugin, level: log::max_level() });
         Ok(driver)
     }
 
@@ -341,6 +354,18 @@ impl Entry {
                 Origin::Plugin(_) if lock(&self.driver).is_some() => DriverState::Loaded,
                 Origin::Plugin(_) => DriverState::Available,
             },
+        }
+    }
+}
+
+impl Made {
+    /// The application may want other log records than when the plugin was opened.
+    fn follow_log_level(&mut self) {
+        if let Some(plugin) = &self.plugin
+            && self.level != log::max_level()
+        {
+            self.level = log::max_level();
+            plugin.update_log_level();
         }
     }
 }
