@@ -65,6 +65,37 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     verdict(&reports)
 }
 
+/// What came of the default corpus, whole.
+pub(crate) struct Summary {
+    pub(crate) count: Count,
+    /// The cases that failed without an exception, each with the difference.
+    pub(crate) failures: Vec<(String, String)>,
+    /// Whether it is as it should be, the list of exceptions included.
+    pub(crate) verdict: Result<()>,
+}
+
+/// Runs every case of the default corpus; `None` where there is none.
+///
+/// # Errors
+///
+/// When the corpus or the list of exceptions cannot be read.
+pub(crate) fn summary() -> Result<Option<Summary>> {
+    let Some(directory) = Corpus::default_directory() else { return Ok(None) };
+    let corpus = Corpus::open(&directory, None)?;
+    let exceptions = Exceptions::load()?;
+    let reports = corpus::run(&corpus, &exceptions, |_| true);
+    let failures = reports.iter().filter_map(|report| match (&report.outcome, report.exception) {
+        (Outcome::Failed(text), None) => {
+            let case = &report.case;
+            Some((format!("{} {} {}", case.kind, case.expectation, case.id), text.clone()))
+        }
+        _ => None,
+    });
+    let failures = failures.collect();
+    println!("{}", table(&reports));
+    Ok(Some(Summary { count: count(&reports), failures, verdict: verdict(&reports) }))
+}
+
 fn print_failures(reports: &[Report<'_>]) {
     for report in reports.iter().filter(|report| report.exception.is_none()) {
         if let Outcome::Failed(text) = &report.outcome {

@@ -16,6 +16,7 @@ use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Style};
 
+use crate::corpus::{self, Summary};
 use crate::setup::Purpose;
 use crate::workspace::{self, cargo};
 use crate::{setup, ui};
@@ -196,8 +197,23 @@ fn unit() -> Result<Tally> {
     libtest::run(command, "unit and documentation tests")
 }
 
+/// How many failing cases of the corpus are shown with their differences.
+const SHOWN_CASES: usize = 5;
+
 fn corpus() -> Result<Tally> {
-    Ok(Tally::skip("corpus", "no corpus command"))
+    let Some(Summary { count, mut failures, verdict }) = corpus::summary()? else {
+        return Ok(Tally::skip("the corpus", "there is none here: VIRT_CORPUS names its directory"));
+    };
+    let failed_unnamed = failures.len().saturating_sub(SHOWN_CASES);
+    failures.truncate(SHOWN_CASES);
+    // What is excepted differs, for a reason that stands in the list: it has not passed.
+    let skipped_unnamed = count.skipped + count.excepted;
+    let mut tally =
+        Tally { passed: count.passed, failed: failures, failed_unnamed, skipped_unnamed, ..Tally::default() };
+    if let (Err(error), 0) = (verdict, count.failed) {
+        tally.add(Tally::fail("the list of exceptions", format!("{error:#}")));
+    }
+    Ok(tally)
 }
 
 /// The tests that cross rooms, those whose target is wanted.
