@@ -3,6 +3,7 @@
 mod bench;
 mod corpus;
 mod guest;
+mod new_driver;
 mod setup;
 mod test;
 mod tidy;
@@ -31,6 +32,8 @@ enum Command {
     Corpus(corpus::Options),
     /// Make the tiny Linux guest, and say where it is.
     Guest,
+    /// Make a driver to begin with, which builds, loads and works.
+    NewDriver(new_driver::Options),
     /// Run every ring of tests, and print a table of what came of them.
     Test(test::Options),
     /// Check the rules that neither rustc nor clippy knows: sources, dependencies, licences.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Corpus(options) => corpus::run(&options),
         Command::Guest => guest::run(),
+        Command::NewDriver(options) => new_driver::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
     };

@@ -1,0 +1,3 @@
+//! The example driver as a plugin.
+
+virt_core::export_driver!(virt_driver_example::ExampleDriver);
