@@ -2,6 +2,7 @@
 
 mod bench;
 mod corpus;
+mod demo;
 mod guest;
 mod new_driver;
 mod setup;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Command {
     /// Measure us beside libvirt and beside the floor, in one run.
     Bench(bench::Options),
+    /// Show the main job: a Linux guest boots in QEMU, started by a driver loaded at run time.
+    Demo,
     /// Install what the demonstration, the tests and the benchmarks need.
     Setup(setup::Options),
     /// Compare with libvirt, case by case of a corpus.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Setup(options) => setup::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Corpus(options) => corpus::run(&options),
+        Command::Demo => demo::run(),
         Command::Guest => guest::run(),
         Command::NewDriver(options) => new_driver::run(&options),
         Command::Test(options) => test::run(&options),

@@ -7,6 +7,8 @@ mod checks;
 mod leftovers;
 mod libtest;
 
+pub(crate) use checks::build_drivers_alone;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

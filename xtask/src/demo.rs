@@ -1,0 +1,166 @@
+//! `cargo xtask demo`: the main job, shown. A driver is found and loaded from its file, a Linux guest is defined from a
+//! readable XML, planned, booted, watched and shut down, and nothing of it is left behind.
+//!
+//! Where QEMU cannot be had, the same is shown on the test driver, whose guests are simulated.
+
+mod guest;
+mod traces;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use console::style;
+use virt_tests::guest::Guest;
+
+use crate::setup::{self, Purpose};
+use crate::ui::{self, Progress};
+use crate::workspace::{self, cargo, root};
+use guest::Session;
+use traces::Traces;
+
+/// What the demonstration works with.
+struct Stage {
+    uri: String,
+    /// The guest's definition, in which the places of its files stand.
+    definition: PathBuf,
+    virtsh: PathBuf,
+    /// Everything that is written is written below this.
+    place: tempfile::TempDir,
+    /// Whether the guest is a real one.
+    real: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When any of it does not work.
+pub(crate) fn run() -> Result<()> {
+    let began = Instant::now();
+    let mut number = 0;
+    let mut section = |title: &str| {
+        number += 1;
+        ui::section(number, title);
+    };
+
+    section("What the demonstration needs");
+    let tiny = prepare();
+    if let Err(error) = &tiny {
+        ui::failure(error);
+        ui::note("no QEMU can be had here: the same is shown on the test driver, whose guests are simulated");
+    }
+
+    section("Building the library, the command line and the drivers");
+    let programs = build()?;
+    let stage = Stage::set(&programs, tiny.ok().as_ref())?;
+
+    section("Drivers: found by what their files say, each opened when a URI needs it");
+    stage.virtsh(&["drivers"])?;
+
+    section("The guest, defined");
+    ui::note(&format!("from tests/guest/demo.xml, for {}", stage.uri));
+    let mut session = Session::open(&stage.uri)?;
+    session.define(&fs::read_to_string(&stage.definition)?)?;
+    if stage.real {
+        stage.virtsh(&["-c", &stage.uri, "list", "--all"])?;
+    }
+
+    section("What starting it would do");
+    session.plan()?;
+
+    section("The guest boots");
+    let running = if stage.real {
+        session.boot()?;
+        ui::note("another process sees it:");
+        stage.virtsh(&["-c", &stage.uri, "list"])?;
+        let running = Traces::below(stage.place.path())?;
+        running.show();
+        Some(running)
+    } else {
+        session.start()?;
+        None
+    };
+
+    section("The power button is pressed");
+    session.shut_down(stage.real)?;
+
+    section("What happened, as every process that listens was told");
+    session.show_events();
+    session.undefine()?;
+
+    section("Nothing is left behind");
+    drop(session);
+    match running {
+        Some(running) => running.check_gone(stage.place.path())?,
+        None => ui::good("a simulated guest leaves nothing behind"),
+    }
+    stage.leave()?;
+    println!(
+        "\n   {}",
+        style(format!("The whole demonstration took {}.", ui::elapsed(began.elapsed()))).bold()
+    );
+    Ok(())
+}
+
+fn prepare() -> Result<Guest> {
+    setup::prepare(Purpose::Demo)?;
+    crate::guest::build()
+}
+
+/// Builds what is shown, and answers the directory in which it is.
+fn build() -> Result<PathBuf> {
+    let progress = Progress::begin("building virtsh and the guests' controller");
+    workspace::follow(
+        cargo().args(["build", "--package", "virtsh", "--package", "virt-controller"]),
+        &progress,
+    )?;
+    progress.done();
+    crate::test::build_drivers_alone()?;
+    let metadata = workspace::metadata(&root().join("Cargo.toml"))?;
+    Ok(metadata.target_directory.as_std_path().join("debug"))
+}
+
+impl Stage {
+    fn set(programs: &Path, tiny: Option<&Guest>) -> Result<Stage> {
+        let place = tempfile::Builder::new().prefix("virt-demo.").tempdir()?;
+        let text = fs::read_to_string(root().join("tests/guest/demo.xml"))?;
+        let (uri, text) = if let Some(tiny) = tiny {
+            let text = text.replace("@KERNEL@", &tiny.kernel.to_string_lossy());
+            let text = text.replace("@INITRD@", &tiny.initrd.to_string_lossy());
+            (format!("qemu:///embed?root={}", place.path().display()), text)
+        } else {
+            let text = text.replace("type='qemu'", "type='test'");
+            // A simulated guest has no files to boot from; what it would have been told stays.
+            ("test:///default".to_owned(), without_lines(&text, &["@KERNEL@", "@INITRD@"]))
+        };
+        let definition = place.path().join("demo.xml");
+        fs::write(&definition, text.replace("@COMMAND_LINE@", Guest::COMMAND_LINE))?;
+        Ok(Stage { uri, definition, virtsh: programs.join("virtsh"), place, real: tiny.is_some() })
+    }
+
+    /// Runs virtsh, a process of its own, and shows what it says.
+    fn virtsh(&self, arguments: &[&str]) -> Result<()> {
+        println!("   {} {}", style("$").cyan(), style(format!("virtsh {}", arguments.join(" "))).bold());
+        let said = workspace::output(Command::new(&self.virtsh).args(arguments))?;
+        said.lines().filter(|line| !line.trim().is_empty()).for_each(|line| println!("     {line}"));
+        Ok(())
+    }
+
+    /// Removes the directory, and with it every file.
+    fn leave(self) -> Result<()> {
+        let path = self.place.path().to_path_buf();
+        self.place.close().with_context(|| format!("cannot remove {}", path.display()))?;
+        if path.exists() {
+            bail!("{} is still there", path.display());
+        }
+        Ok(())
+    }
+}
+
+fn without_lines(text: &str, marks: &[&str]) -> String {
+    let kept = text.lines().filter(|line| !marks.iter().any(|mark| line.contains(mark)));
+    kept.map(|line| format!("{line}\n")).collect()
+}
