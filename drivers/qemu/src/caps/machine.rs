@@ -84,4 +84,15 @@ impl Board<'_> {
     pub fn has_pci_multi_bus(self) -> bool {
         self.arch.is_x86() || self.arch.is_ppc() || self.arch.is_s390() || self.is_arm_virt()
     }
+
+    /// Whether floppy drives need a controller plugged in: Q35 has none from version 2.4 on.
+    pub fn needs_floppy_controller(self) -> bool {
+        let old = ["pc-q35-1.", "pc-q35-2.0", "pc-q35-2.1", "pc-q35-2.2", "pc-q35-2.3"];
+        self.is_q35()
+            && !old.iter().any(|version| {
+                self.machine
+                    .strip_prefix(version)
+                    .is_some_and(|rest| version.ends_with('.') || rest.is_empty())
+            })
+    }
 }

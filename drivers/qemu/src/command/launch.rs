@@ -1,6 +1,7 @@
 //! What the command line depends on besides the domain document and the binary: directories, settings, facts about
 //! the host, descriptors, secrets. All of it is given; the builder looks nothing up.
 
+use virt_conf::model::{Bitmap, NumatuneMemory, NumatunePlacement, ScsiAdapterSource, SmbiosInfo};
 use virt_util::Result;
 
 /// Everything outside the document that a command line depends on.
@@ -30,8 +31,8 @@ pub struct Paths {
     pub memory_backing: String,
     /// Firmware variables of guests: `/var/lib/libvirt/qemu/nvram`.
     pub nvram: String,
-    /// `/run/libvirt/qemu/swtpm`.
-    pub swtpm: String,
+    /// The socket of the guest's TPM emulator: `/run/libvirt/qemu/swtpm/1-web-swtpm.sock`.
+    pub swtpm_socket: String,
     /// `/run/libvirt/qemu/dbus`.
     pub dbus: String,
     /// `/run/libvirt/qemu/passt`.
@@ -45,6 +46,8 @@ pub struct Paths {
 pub struct Settings {
     /// Whether the process may do what root may.
     pub privileged: bool,
+    /// What every guest's process finds in its environment, in this order.
+    pub environment: Vec<(String, String)>,
     /// `-sandbox`: `None` turns it on where QEMU has it.
     pub seccomp_sandbox: Option<bool>,
     /// Whether QEMU's messages carry the time.
@@ -105,6 +108,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             privileged: true,
+            environment: Vec::new(),
             seccomp_sandbox: None,
             timestamps: true,
             dump_guest_core: false,
@@ -137,14 +141,54 @@ impl Default for Settings {
 }
 
 /// What this host is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostFacts {
+    /// The page size in KiB; 0 stands for 4.
+    pub page_size_kib: u64,
+    /// Seconds since 1970, for clocks that are set relative to now.
+    pub now: i64,
+    /// Seconds by which local time is ahead of UTC.
+    pub utc_offset: i64,
+    /// Nodes chosen for a guest that leaves its placement to the host.
+    pub placement: Option<Bitmap>,
+    /// Block devices that are optical drives.
+    pub optical_drives: Vec<String>,
+    /// SCSI devices, as `<hostdev type='scsi'>` names them, and their generic devices: `/dev/sg0`.
+    pub scsi_generic: Vec<(ScsiAdapterSource, String)>,
+    /// What firmware tells the host about its machine.
+    pub smbios: Option<SmbiosInfo>,
     /// Mounted hugetlbfs: page size in KiB and mount point.
     pub hugepages: Vec<HugepageMount>,
     /// The NUMA nodes of the host, by number.
     pub numa_nodes: Vec<u32>,
     /// The first render node, for OpenGL.
     pub render_node: Option<String>,
+}
+
+impl HostFacts {
+    /// The normal page size in KiB.
+    pub fn page_kib(&self) -> u64 {
+        if self.page_size_kib == 0 { 4 } else { self.page_size_kib }
+    }
+
+    /// Whether the block device is an optical drive.
+    pub fn is_cdrom(&self, path: &str) -> bool {
+        self.optical_drives.iter().any(|drive| drive == path)
+    }
+
+    /// The generic device of a SCSI device.
+    pub fn scsi_generic(&self, source: &ScsiAdapterSource) -> Option<&str> {
+        self.scsi_generic.iter().find(|(known, _)| known == source).map(|(_, path)| path.as_str())
+    }
+
+    /// The nodes that `tune` gives to the guest's memory.
+    pub(crate) fn placed_nodes(&self, tune: Option<&NumatuneMemory>) -> Option<Bitmap> {
+        let tune = tune?;
+        match tune.placement {
+            Some(NumatunePlacement::Auto) => self.placement.clone(),
+            _ => tune.nodeset.clone(),
+        }
+    }
 }
 
 /// One mounted hugetlbfs.
