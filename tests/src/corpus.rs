@@ -5,6 +5,7 @@
 //! [`Kind`] in [`kinds`].
 
 mod compare;
+mod document;
 mod domain;
 mod exceptions;
 mod manifest;
@@ -43,7 +44,7 @@ pub trait Kind: Sync {
 
 /// Every kind that this workspace can run.
 pub fn kinds() -> &'static [&'static dyn Kind] {
-    &[&domain::Domain]
+    &[&domain::Domain, &document::NodeDevice]
 }
 
 /// One case, and what came of it.

@@ -73,14 +73,18 @@ fn written(case: &Case<'_>) -> Result<Outcome> {
 }
 
 fn refused(case: &Case<'_>) -> Result<Outcome> {
-    Ok(match parse(case, &case.input()?) {
-        Ok(_) => {
-            Outcome::Failed(format!("accepted, libvirt says: {}\n", sentence(case)?.unwrap_or_default()))
+    refusal(case, parse(case, &case.input()?).map(drop))
+}
+
+/// What libvirt refuses with one sentence, we must refuse with the same.
+pub(super) fn refusal(case: &Case<'_>, read: virt_util::Result<()>) -> Result<Outcome> {
+    let wanted = sentence(case)?;
+    Ok(match (read, wanted) {
+        (Ok(()), wanted) => {
+            Outcome::Failed(format!("accepted, libvirt says: {}\n", wanted.unwrap_or_default()))
         }
-        Err(error) => match sentence(case)? {
-            Some(wanted) => same_error(case, &wanted, &error),
-            None => Outcome::Passed,
-        },
+        (Err(error), Some(wanted)) => same_error(case, &wanted, &error),
+        (Err(_), None) => Outcome::Passed,
     })
 }
 
@@ -111,29 +115,23 @@ fn meant(case: &Case<'_>) -> Result<Outcome> {
     let options = ParseOptions::inactive();
     let parsed = virt_conf::model::Domain::from_xml(&input, &options, &LibvirtNeutral);
     if case.params.is("oracle", "refused") {
-        return Ok(match (parsed, sentence_of_oracle(case)) {
-            (Err(error), Some(wanted)) => same_error(case, wanted, &error),
-            (Err(_), None) => Outcome::Passed,
-            (Ok(_), wanted) => {
-                Outcome::Failed(format!("accepted, libvirt says: {}\n", wanted.unwrap_or_default()))
-            }
-        });
+        return refusal(case, parsed.map(drop));
     }
     let domain = match parsed {
         Ok(domain) => domain,
         Err(error) => return Ok(Outcome::Failed(format!("refused: {error:#}\n"))),
     };
-    let ours = domain.to_xml(&FormatOptions::from(FormatFlags::SECURE));
+    same_meaning(case, &input, &domain.to_xml(&FormatOptions::from(FormatFlags::SECURE)))
+}
+
+/// What we write means what libvirt writes, generated values aside.
+pub(super) fn same_meaning(case: &Case<'_>, input: &str, ours: &str) -> Result<Outcome> {
     let expected = case.expected_text()?;
-    Ok(match equal_xml(&expected, &ours)? {
+    Ok(match equal_xml(&expected, ours)? {
         None => Outcome::Passed,
-        Some(difference) => match equal_text(&input, &expected, &ours) {
+        Some(difference) => match equal_text(input, &expected, ours) {
             Outcome::Passed => Outcome::Passed,
             _ => Outcome::Failed(format!("{difference}\n")),
         },
     })
-}
-
-fn sentence_of_oracle<'a>(case: &Case<'a>) -> Option<&'a str> {
-    case.params.value("err")
 }

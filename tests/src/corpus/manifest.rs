@@ -26,6 +26,8 @@ pub struct Case<'a> {
     expected: &'a str,
     /// What is expected: `roundtrip`, `output`, `parse-error` and so on.
     pub expectation: &'a str,
+    /// Which of libvirt's tests, or whose document, it comes from.
+    pub origin: &'a str,
     /// Settings and facts about it.
     pub params: Params<'a>,
     aux: &'a str,
@@ -74,8 +76,18 @@ impl Corpus {
             let mut columns = line.split('\t');
             let mut next = || columns.next();
             let (id, kind, input, expected) = (next()?, next()?, next()?, next()?);
-            let (expectation, _origin, params, aux) = (next()?, next()?, next()?, next().unwrap_or("-"));
-            Some(Case { corpus: self, id, kind, input, expected, expectation, params: Params(params), aux })
+            let (expectation, origin, params, aux) = (next()?, next()?, next()?, next().unwrap_or("-"));
+            Some(Case {
+                corpus: self,
+                id,
+                kind,
+                input,
+                expected,
+                expectation,
+                origin,
+                params: Params(params),
+                aux,
+            })
         })
     }
 

@@ -1,0 +1,272 @@
+//! `<device>`: a device of the host.
+//!
+//! Fields stand in the order in which libvirt writes them.
+
+mod mediated;
+mod network;
+mod pci;
+mod s390;
+mod storage;
+mod system;
+mod usb;
+
+pub use mediated::*;
+pub use network::*;
+pub use pci::*;
+pub use s390::*;
+pub use storage::*;
+pub use system::*;
+pub use usb::*;
+
+use crate::xml::{
+    Error, Expected, FormatFlags, FormatOptions, ParseOptions, Reader, Result, Value, Xml, XmlValue,
+};
+
+/// A device of the host.
+///
+/// ```
+/// use virt_conf::model::NodeDevice;
+/// use virt_conf::model::nodedev::NodeDeviceCapability;
+///
+/// let text = "<device><name>net_eth0</name><capability type='net'><interface>eth0</interface></capability></device>";
+/// let device: NodeDevice = text.parse()?;
+/// assert!(matches!(&device.capabilities[..], [NodeDeviceCapability::Net(net)] if net.interface == "eth0"));
+/// # Ok::<(), virt_util::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "device", errors = NODEDEV, after_read = NodeDevice::settle)]
+pub struct NodeDevice {
+    /// What libvirt calls it, `pci_0000_00_1f_2`; unique on the host.
+    #[xml(child_text, default)]
+    pub name: String,
+    /// Where it is in sysfs; absent in the definition of a mediated device that does not run.
+    #[xml(child_text, only = FormatOptions::live)]
+    pub path: Option<String>,
+    /// Its device nodes: the node itself, then the links to it.
+    #[xml(child)]
+    pub devnodes: Vec<DeviceNode>,
+    /// The device that it hangs on; a virtual host bus adapter that is to be created names its parent by world-wide names
+    /// instead.
+    #[xml(child)]
+    pub parent: Option<ParentDevice>,
+    /// The host's driver that it is bound to. Only ever written: no definition decides it.
+    #[xml(child, read_if = never)]
+    pub driver: Option<BoundDriver>,
+    /// What it is. All but a few devices have one capability.
+    #[xml(child)]
+    pub capabilities: Vec<NodeDeviceCapability>,
+}
+
+fn never(_: &Reader<'_, '_>) -> bool {
+    false
+}
+
+impl NodeDevice {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.name.is_empty() {
+            // A device that is to be created is named by what it becomes.
+            "new device".clone_into(&mut self.name);
+        }
+        if self.capabilities.is_empty() {
+            return Err(reader.refuse(format!("no device capabilities for '{}'", self.name)));
+        }
+        self.devnodes.sort_by_key(|node| node.kind);
+        Ok(())
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    ///
+    /// With libvirt's sentence and the place.
+    pub fn from_xml(text: &str, options: &ParseOptions) -> Result<Self> {
+        crate::xml::from_str(text, options)
+    }
+
+    /// Writes the document: with `INACTIVE` the definition of a mediated device, without it what it is now.
+    #[must_use]
+    pub fn to_xml(&self, flags: FormatFlags) -> String {
+        crate::xml::to_string(self, FormatOptions::from(flags))
+    }
+}
+
+impl std::str::FromStr for NodeDevice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::from_xml(text, &ParseOptions::default())
+    }
+}
+
+impl std::fmt::Display for NodeDevice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.to_xml(FormatFlags::empty()))
+    }
+}
+
+/// A device node, `/dev/sda`, or a link to it.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "devnode")]
+pub struct DeviceNode {
+    /// Whether it is the node or a link to it.
+    #[xml(attr = "type")]
+    pub kind: DeviceNodeKind,
+    /// Its path.
+    #[xml(text)]
+    pub path: String,
+}
+
+/// What a path in `/dev` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, XmlValue)]
+pub enum DeviceNodeKind {
+    /// The device node.
+    Dev,
+    /// A symbolic link to it.
+    Link,
+}
+
+/// The device that another one hangs on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "parent")]
+pub struct ParentDevice {
+    /// World-wide node name of the host bus adapter, with `wwpn`; to create a virtual one on it.
+    #[xml(attr)]
+    pub wwnn: Option<String>,
+    /// World-wide port name of the host bus adapter, with `wwnn`.
+    #[xml(attr)]
+    pub wwpn: Option<String>,
+    /// World-wide name of the fabric that the host bus adapter is to be connected to.
+    #[xml(attr = "fabric_wwn")]
+    pub fabric_wwn: Option<String>,
+    /// Its name; absent when it is chosen by the names above.
+    #[xml(text, skip_if = String::is_empty)]
+    pub name: String,
+}
+
+/// The host's driver that a device is bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "driver")]
+pub struct BoundDriver {
+    /// The driver's name, `ixgbe`.
+    #[xml(child_text)]
+    pub name: String,
+}
+
+/// What a device is.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "capability", tag = "type")]
+pub enum NodeDeviceCapability {
+    /// The host itself.
+    System(SystemCapability),
+    /// A PCI function.
+    Pci(Box<PciCapability>),
+    /// A USB device.
+    #[xml("usb_device")]
+    UsbDevice(UsbDeviceCapability),
+    /// An interface of a USB device.
+    Usb(UsbInterfaceCapability),
+    /// A network interface.
+    Net(NetCapability),
+    /// A SCSI host.
+    #[xml("scsi_host")]
+    ScsiHost(ScsiHostCapability),
+    /// A SCSI target.
+    #[xml("scsi_target")]
+    ScsiTarget(ScsiTargetCapability),
+    /// A SCSI logical unit.
+    Scsi(ScsiCapability),
+    /// A SCSI generic device.
+    #[xml("scsi_generic")]
+    ScsiGeneric(ScsiGenericCapability),
+    /// A block device.
+    Storage(StorageCapability),
+    /// A node of a graphics card.
+    Drm(DrmCapability),
+    /// A mediated device.
+    Mdev(MdevCapability),
+    /// An s390 channel device.
+    Ccw(CcwCapability),
+    /// An s390 subchannel.
+    Css(CssCapability),
+    /// A group of s390 channel devices that work as one.
+    CcwGroup(CcwGroupCapability),
+    /// A vDPA device.
+    Vdpa(VdpaCapability),
+    /// An s390 cryptographic adapter.
+    #[xml("ap_card")]
+    ApCard(ApCardCapability),
+    /// A queue of an s390 cryptographic adapter.
+    #[xml("ap_queue")]
+    ApQueue(ApQueueCapability),
+    /// The s390 device that hands cryptographic queues to guests.
+    #[xml("ap_matrix")]
+    ApMatrix(ApMatrixCapability),
+}
+
+/// The device's identity in a vendor's list: a number, and its name where the list has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "product", keep_empty)]
+pub struct IdentifiedName {
+    /// The number, 0 to 0xffff.
+    #[xml(attr, with = crate::xml::Hex<4>)]
+    pub id: u32,
+    /// The name; empty where the list has none.
+    #[xml(text, skip_if = String::is_empty)]
+    pub name: String,
+}
+
+/// The IOMMU group of a device: what can only be handed to a guest together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "iommuGroup")]
+pub struct NodeDeviceIommuGroup {
+    /// The group's number on the host.
+    #[xml(attr)]
+    pub number: u32,
+    /// The PCI functions in it.
+    #[xml(child)]
+    pub addresses: Vec<NodeDevicePciAddress>,
+}
+
+/// Types of mediated devices that a device can make.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct MdevTypes {
+    /// The types.
+    #[xml(child)]
+    pub types: Vec<MdevType>,
+}
+
+/// A type of mediated devices.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "type")]
+pub struct MdevType {
+    /// The kernel's name for it, `i915-GVTg_V5_8`.
+    #[xml(attr)]
+    pub id: String,
+    /// A name for people; absent where the kernel has none.
+    #[xml(child_text)]
+    pub name: Option<String>,
+    /// What the devices are to user space, `vfio-pci`.
+    #[xml(child_text = "deviceAPI")]
+    pub device_api: String,
+    /// How many more can be made.
+    #[xml(child_text = "availableInstances")]
+    pub available_instances: u32,
+}
+
+/// A switch that is written as a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NumericFlag(pub bool);
+
+impl Value for NumericFlag {
+    fn parse(text: &str) -> std::result::Result<Self, Expected> {
+        match text {
+            "1" => Ok(Self(true)),
+            "0" => Ok(Self(false)),
+            _ => Err("0 or 1".into()),
+        }
+    }
+
+    fn format(&self, out: &mut String) {
+        out.push(if self.0 { '1' } else { '0' });
+    }
+}

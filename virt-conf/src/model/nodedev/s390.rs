@@ -1,0 +1,173 @@
+//! Channel devices, subchannels and cryptographic adapters of s390 hosts.
+
+use super::MdevTypes;
+use crate::xml::{Hex, Xml, XmlValue};
+
+/// The address of a channel device or a subchannel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "channel_dev_addr")]
+pub struct ChannelAddress {
+    /// Channel subsystem, 0 to 0xfe.
+    #[xml(child_text, with = Hex<1>)]
+    pub cssid: u32,
+    /// Subchannel set, 0 to 3.
+    #[xml(child_text, with = Hex<1>)]
+    pub ssid: u32,
+    /// Device number, 0 to 0xffff.
+    #[xml(child_text, with = Hex<4>)]
+    pub devno: u32,
+}
+
+/// A channel device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct CcwCapability {
+    /// Whether it is in use; absent where unknown.
+    #[xml(child_text)]
+    pub state: Option<CcwState>,
+    /// Its address.
+    #[xml(flatten)]
+    pub address: ChannelAddress,
+    /// The group that it is a member of.
+    #[xml(child)]
+    pub group: Option<CcwSubCapability>,
+}
+
+/// Whether a channel device is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum CcwState {
+    /// It is.
+    Online,
+    /// It is not.
+    Offline,
+}
+
+/// What else a channel device is.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "capability", tag = "type")]
+pub enum CcwSubCapability {
+    /// A member of a group.
+    #[xml("ccwgroup_member")]
+    GroupMember(CcwGroupMember),
+}
+
+/// A member of a group of channel devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct CcwGroupMember {
+    /// The group's name.
+    #[xml(child_text = "group_device")]
+    pub group: String,
+}
+
+/// A group of channel devices that work as one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct CcwGroupCapability {
+    /// Whether it is in use; absent where unknown.
+    #[xml(child_text)]
+    pub state: Option<CcwState>,
+    /// Its address.
+    #[xml(flatten)]
+    pub address: ChannelAddress,
+    /// Its members.
+    #[xml(child, default)]
+    pub members: CcwGroupMembers,
+    /// What it is as a whole.
+    #[xml(child)]
+    pub kind: Option<CcwGroupKind>,
+}
+
+/// The members of a group of channel devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "members")]
+pub struct CcwGroupMembers {
+    /// The members.
+    #[xml(child)]
+    pub devices: Vec<CcwDeviceReference>,
+}
+
+/// A channel device in a group.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "ccw_device")]
+pub struct CcwDeviceReference {
+    /// What it is to the group, `cdev0`.
+    #[xml(attr = "ref")]
+    pub reference: String,
+    /// Its name.
+    #[xml(text)]
+    pub device: String,
+}
+
+/// What a group of channel devices is as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "capability", tag = "type")]
+pub enum CcwGroupKind {
+    /// A network card, not yet in a mode.
+    #[xml("qeth_generic")]
+    QethGeneric(QethCapability),
+    /// A network card that moves frames.
+    #[xml("qeth_layer2")]
+    QethLayer2(QethCapability),
+    /// A network card that moves IP packets.
+    #[xml("qeth_layer3")]
+    QethLayer3(QethCapability),
+}
+
+/// An s390 network card.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct QethCapability {
+    /// What card it is.
+    #[xml(child_text = "card_type")]
+    pub card_type: Option<String>,
+    /// The channel path.
+    #[xml(child_text)]
+    pub chpid: Option<String>,
+}
+
+/// A subchannel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct CssCapability {
+    /// Its address.
+    #[xml(flatten)]
+    pub address: ChannelAddress,
+    /// The channel device behind it, while no driver shows it.
+    #[xml(child)]
+    pub channel_device: Option<ChannelAddress>,
+    /// What else it is.
+    #[xml(child)]
+    pub capability: Option<MediatedSubCapability>,
+}
+
+/// What else a device is that makes mediated devices.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "capability", tag = "type")]
+pub enum MediatedSubCapability {
+    /// One that can make mediated devices.
+    #[xml("mdev_types")]
+    MdevTypes(MdevTypes),
+}
+
+/// A cryptographic adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct ApCardCapability {
+    /// The adapter's number, 0 to 255.
+    #[xml(child_text = "ap-adapter", with = Hex<2>)]
+    pub adapter: u32,
+}
+
+/// A queue of a cryptographic adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct ApQueueCapability {
+    /// The adapter's number, 0 to 255.
+    #[xml(child_text = "ap-adapter", with = Hex<2>)]
+    pub adapter: u32,
+    /// The domain's number, 0 to 255.
+    #[xml(child_text = "ap-domain", with = Hex<4>)]
+    pub domain: u32,
+}
+
+/// The device that hands cryptographic queues to guests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct ApMatrixCapability {
+    /// What else it is.
+    #[xml(child)]
+    pub capability: Option<MediatedSubCapability>,
+}
