@@ -3,6 +3,7 @@
 //! What a hypervisor adds to the second and third comes from [`DomainHooks`].
 
 mod hooks;
+mod metadata;
 mod post_parse;
 mod post_parse_devices;
 mod validate;
