@@ -17,3 +17,8 @@ macro_rules! skip {
         return;
     }};
 }
+
+/// The front page's examples, which must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct FrontPage;
