@@ -99,7 +99,7 @@ impl Qemu {
         qemu.args(arguments)
             .args(["-chardev", &monitor, "-mon", "chardev=m,mode=control"])
             .stdin(Stdio::null());
-        let child = qemu.stdout(Stdio::null()).spawn()?;
+        let child = qemu.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let mut stream = UnixStream::connect(&socket)?;
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         lines.next().ok_or("QEMU ended before its greeting")??;
