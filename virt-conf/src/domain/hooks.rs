@@ -34,6 +34,60 @@ bitflags::bitflags! {
 pub enum DeviceMut<'a> {
     /// `<interface>`
     Interface(&'a mut Interface),
+    /// `<disk>`
+    Disk(&'a mut Disk),
+    /// `<sound>`
+    Sound(&'a mut Sound),
+    /// `<hostdev>`
+    Hostdev(&'a mut Hostdev),
+    /// `<filesystem>`
+    Filesystem(&'a mut Filesystem),
+    /// `<controller>`
+    Controller(&'a mut Controller),
+    /// `<smartcard>`
+    Smartcard(&'a mut Smartcard),
+    /// `<serial>`
+    Serial(&'a mut Serial),
+    /// `<parallel>`
+    Parallel(&'a mut Parallel),
+    /// `<channel>`
+    Channel(&'a mut Channel),
+    /// `<console>`
+    Console(&'a mut Console),
+    /// `<input>`
+    Input(&'a mut Input),
+    /// `<memballoon>`
+    MemoryBalloon(&'a mut MemoryBalloon),
+    /// `<watchdog>`
+    Watchdog(&'a mut Watchdog),
+    /// `<rng>`
+    Rng(&'a mut Rng),
+    /// `<nvram>`
+    Nvram(&'a mut NvramDevice),
+    /// `<hub>`
+    Hub(&'a mut Hub),
+    /// `<redirdev>`
+    RedirectedDevice(&'a mut RedirectedDevice),
+    /// `<shmem>`
+    SharedMemory(&'a mut SharedMemory),
+    /// `<memory>`
+    Memory(&'a mut MemoryDevice),
+    /// `<crypto>`
+    Crypto(&'a mut Crypto),
+    /// `<panic>`
+    Panic(&'a mut Panic),
+    /// `<tpm>`
+    Tpm(&'a mut Tpm),
+    /// `<vsock>`
+    Vsock(&'a mut Vsock),
+    /// `<iommu>`
+    Iommu(&'a mut Iommu),
+    /// `<video>`
+    Video(&'a mut Video),
+    /// `<graphics>`
+    Graphics(&'a mut Graphics),
+    /// `<audio>`
+    Audio(&'a mut Audio),
 }
 
 /// What a hypervisor adds to reading a domain. Every method may be left out.

@@ -2,12 +2,11 @@
 //!
 //! What a hypervisor adds to the second and third comes from [`DomainHooks`].
 
+mod devices;
 mod hooks;
 mod metadata;
 mod post_parse;
-mod post_parse_devices;
 mod validate;
-mod validate_devices;
 
 pub use hooks::{DeviceMut, DomainHooks, Features, Neutral};
 

@@ -7,7 +7,7 @@ use crate::xml::{Xml, XmlValue};
 #[xml(name = "audio")]
 pub struct Audio {
     /// Number by which sound cards and displays name it, from 1, unique in the domain.
-    #[xml(attr)]
+    #[xml(attr, first)]
     pub id: u32,
     /// Which sound system.
     #[xml(flatten)]

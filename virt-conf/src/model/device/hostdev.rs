@@ -11,7 +11,7 @@ use crate::xml::{Base, Expected, Hex, Reader, Result, Xml, XmlValue};
 
 /// A device of the host handed to the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "hostdev")]
+#[xml(name = "hostdev", keep_open)]
 pub struct Hostdev {
     /// Which device, and how it is handed over.
     #[xml(flatten)]

@@ -81,6 +81,8 @@ pub enum InputBus {
     Virtio,
     /// None: only with `type='evdev'`.
     None,
+    /// Whatever the hypervisor has.
+    Default,
 }
 
 /// What is grabbed together.

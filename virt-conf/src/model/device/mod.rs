@@ -42,7 +42,7 @@ use crate::xml::Xml;
 
 /// The devices of a guest, each kind in the order in which libvirt writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "devices", keep_empty)]
+#[xml(name = "devices", keep_open)]
 pub struct Devices {
     /// The program that runs the guest, an absolute path; by default the driver chooses one.
     #[xml(child_text)]

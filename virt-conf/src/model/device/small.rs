@@ -96,7 +96,7 @@ pub enum WatchdogAction {
 
 /// A device through which the guest tells that it crashed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "panic", keep_empty)]
+#[xml(name = "panic")]
 pub struct Panic {
     /// Which device; default: the machine's.
     #[xml(attr)]
@@ -196,7 +196,7 @@ pub struct SharedMemoryMsi {
 
 /// pSeries' non-volatile memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "nvram", keep_empty)]
+#[xml(name = "nvram", keep_open)]
 pub struct NvramDevice {
     /// Alias and address.
     #[xml(flatten)]

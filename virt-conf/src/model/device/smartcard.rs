@@ -64,7 +64,7 @@ pub struct SmartcardPassthrough {
 #[xml(name = "redirdev")]
 pub struct RedirectedDevice {
     /// The bus, always USB.
-    #[xml(attr, default)]
+    #[xml(attr, default, first)]
     pub bus: RedirectionBus,
     /// The host's end.
     #[xml(flatten)]
@@ -153,7 +153,7 @@ impl Codec<i32> for UsbVersion {
         if whole > 99 || hundredths > 99 {
             return Err(refused());
         }
-        let decimal = |n: u32| (n / 10) << 4 | n % 10;
+        let decimal = |n: u32| ((n / 10) << 4) | (n % 10);
         i32::try_from(decimal(whole) << 8 | decimal(hundredths)).map_err(|_| refused())
     }
     fn format(value: &i32, out: &mut String) {

@@ -2,7 +2,7 @@
 
 use super::{DeviceInfo, VirtioOptions};
 use crate::model::Switch;
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{FormatOptions, Xml, XmlValue};
 
 /// A graphics card of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -23,15 +23,15 @@ pub struct Video {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "driver")]
 pub struct VideoDriver {
+    /// Options of the virtio transport.
+    #[xml(flatten)]
+    pub virtio: VirtioOptions,
     /// Where drawing is done; default: in the emulator.
     #[xml(attr)]
     pub name: Option<VideoBackend>,
     /// bhyve: whether VGA registers and memory are decoded; default: `io`.
     #[xml(attr)]
     pub vgaconf: Option<VgaConf>,
-    /// Options of the virtio transport.
-    #[xml(flatten)]
-    pub virtio: VirtioOptions,
 }
 
 /// Processes that draw.
@@ -73,9 +73,9 @@ pub struct VideoModel {
     /// QXL: size of the VGA framebuffer, in KiB; 0: not set.
     #[xml(attr, omit)]
     pub vgamem: u32,
-    /// Number of screens; 0: not set.
-    #[xml(attr, omit)]
-    pub heads: u32,
+    /// Number of screens; default: 1.
+    #[xml(attr, when = not_zero)]
+    pub heads: Option<u32>,
     /// Whether this is the card that firmware draws on; default: the first one.
     #[xml(attr, omit)]
     pub primary: bool,
@@ -88,6 +88,11 @@ pub struct VideoModel {
     /// Resolution at start; default: the card's own.
     #[xml(child)]
     pub resolution: Option<VideoResolution>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the derive hands over the field as it is")]
+fn not_zero(number: &u32, _: FormatOptions) -> bool {
+    *number != 0
 }
 
 /// Graphics cards.

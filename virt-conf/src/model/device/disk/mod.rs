@@ -17,7 +17,7 @@ use crate::model::{StorageAuth, StorageEncryption, Switch};
 use crate::xml::{Xml, XmlValue};
 
 /// A disk, floppy or compact disc of the guest.
-#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "disk")]
 pub struct Disk {
     /// What the guest sees; default: `disk`.

@@ -16,7 +16,7 @@ pub enum DiskSource {
     /// In a directory, which the guest sees as a file system.
     Dir(DirDiskSource),
     /// On a server.
-    Network(NetworkDiskSource),
+    Network(Box<NetworkDiskSource>),
     /// In a volume of a storage pool.
     Volume(VolumeDiskSource),
     /// On an NVMe namespace that the emulator drives itself.

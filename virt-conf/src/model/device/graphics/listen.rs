@@ -199,7 +199,9 @@ impl Fields for VncPort {
     fn write_children(&self, _: &mut Writer) {}
 
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        [PORT, AUTOPORT, WEBSOCKET].into_iter().for_each(|name| shape.attr(name));
+        for name in [PORT, AUTOPORT, WEBSOCKET] {
+            shape.attr(name);
+        }
     }
 }
 

@@ -1,0 +1,257 @@
+//! Defaults of controllers: their numbers, their order, and those that other devices imply.
+
+use super::Context;
+use crate::model::{
+    CcidAddress, Channel, ChannelTarget, ConsoleTargetType, Controller, ControllerDriver, ControllerKind,
+    DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, IdeController, NvmeController, PlainController,
+    ScsiController, ScsiModel, UsbModel, VirtioSerialController,
+};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+
+/// Whether this "controller" says that there is no USB.
+pub(super) fn is_usb_none(controller: &Controller) -> bool {
+    usb_model(controller) == Some(UsbModel::None)
+}
+
+fn usb_model(controller: &Controller) -> Option<UsbModel> {
+    match &controller.kind {
+        ControllerKind::Usb(usb) => usb.model,
+        _ => None,
+    }
+}
+
+/// Whether it is one of the four parts of an ICH9 USB 2.0 controller, which share a number.
+fn is_usb2_part(controller: &Controller) -> bool {
+    use UsbModel::{Ich9Ehci1, Ich9Uhci1, Ich9Uhci2, Ich9Uhci3};
+    matches!(usb_model(controller), Some(Ich9Ehci1 | Ich9Uhci1 | Ich9Uhci2 | Ich9Uhci3))
+}
+
+fn same_kind(a: &Controller, b: &Controller) -> bool {
+    std::mem::discriminant(&a.kind) == std::mem::discriminant(&b.kind)
+}
+
+/// Checks that hold for one controller.
+pub(super) fn post_parse(controller: &mut Controller, _: &Domain, _: &Context<'_>) -> Result<()> {
+    let virtio_scsi = matches!(
+        &controller.kind,
+        ControllerKind::Scsi(ScsiController {
+            model: None
+                | Some(
+                    ScsiModel::Auto
+                        | ScsiModel::VirtioScsi
+                        | ScsiModel::VirtioTransitional
+                        | ScsiModel::VirtioNonTransitional
+                )
+        })
+    );
+    if controller.driver.iothread != 0 && !virtio_scsi {
+        let detail = "'iothread' attribute only supported for virtio scsi controllers";
+        return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail));
+    }
+    Ok(())
+}
+
+impl Devices {
+    /// Ports of companions, numbers, and order; a guest has one kind of USB, or none.
+    ///
+    /// # Errors
+    ///
+    /// When USB is switched off and on, or a companion has no master.
+    pub(super) fn settle_controllers(&mut self) -> Result<()> {
+        for controller in &mut self.controllers {
+            let first_port = match usb_model(controller) {
+                Some(UsbModel::Ich9Uhci1) => 0,
+                Some(UsbModel::Ich9Uhci2) => 2,
+                Some(UsbModel::Ich9Uhci3) => 4,
+                _ => continue,
+            };
+            controller.info.master_startport.get_or_insert(first_port);
+        }
+        self.check_usb_controllers()?;
+        self.number_controllers();
+        for controller in std::mem::take(&mut self.controllers) {
+            self.insert_controller(controller);
+        }
+        Ok(())
+    }
+
+    fn check_usb_controllers(&self) -> Result<()> {
+        let detail = |text: &str| Error::new(ErrorCode::XML_DETAIL, ErrorDomain::DOMAIN, text);
+        let (mut none, mut other, mut master) = (false, false, false);
+        for controller in &self.controllers {
+            if !matches!(controller.kind, ControllerKind::Usb(_)) {
+                continue;
+            }
+            if none || is_usb_none(controller) && other {
+                return Err(detail("Can't add another USB controller: USB is disabled for this domain"));
+            }
+            none |= is_usb_none(controller);
+            other |= !is_usb_none(controller);
+            master |= controller.info.master_startport.is_none();
+        }
+        if other && !master {
+            return Err(detail("No master USB controller specified"));
+        }
+        Ok(())
+    }
+
+    /// Gives each controller without a number the lowest free one of its kind.
+    fn number_controllers(&mut self) {
+        for at in 0..self.controllers.len() {
+            let (before, rest) = self.controllers.split_at(at);
+            let Some(this) = rest.first() else { continue };
+            if this.index.is_some() {
+                continue;
+            }
+            let shared = self.shared_number(before, this);
+            let number = shared.unwrap_or_else(|| self.free_number(this));
+            if let Some(this) = self.controllers.get_mut(at) {
+                this.index = Some(number);
+            }
+        }
+    }
+
+    /// The number of the USB 2.0 parts right before this one, when this part is still missing there.
+    fn shared_number(&self, before: &[Controller], this: &Controller) -> Option<u32> {
+        if !is_usb2_part(this) {
+            return None;
+        }
+        let previous =
+            before.iter().rev().find(|other| same_kind(other, this)).filter(|other| is_usb2_part(other))?;
+        let taken = |other: &Controller| other.index == previous.index && usb_model(other) == usb_model(this);
+        if self.controllers.iter().any(taken) { None } else { previous.index }
+    }
+
+    fn free_number(&self, like: &Controller) -> u32 {
+        let mut used: Vec<u32> = self
+            .controllers
+            .iter()
+            .filter(|other| same_kind(other, like))
+            .filter_map(|other| other.index)
+            .collect();
+        used.sort_unstable();
+        used.dedup();
+        (0..).zip(&used).find(|(free, used)| free != *used).map_or(used.len() as u32, |(free, _)| free)
+    }
+
+    /// Controllers of one kind stand together, by number, a master before its companions.
+    fn insert_controller(&mut self, new: Controller) {
+        let before = |other: &Controller| {
+            same_kind(other, &new)
+                && (other.index > new.index
+                    || other.index == new.index
+                        && new.info.master_startport.is_none()
+                        && other.info.master_startport.is_some())
+        };
+        let place = self
+            .controllers
+            .iter()
+            .position(before)
+            .or_else(|| {
+                self.controllers.iter().rposition(|other| same_kind(other, &new)).map(|last| last + 1)
+            })
+            .unwrap_or(self.controllers.len());
+        self.controllers.insert(place, new);
+    }
+
+    /// Adds a controller unless there is one of its kind with this number.
+    pub(super) fn ensure_controller(&mut self, kind: ControllerKind, index: u32) {
+        let new = Controller {
+            index: Some(index),
+            kind,
+            driver: ControllerDriver::default(),
+            info: DeviceInfo::default(),
+            pcihole64: None,
+        };
+        if !self.controllers.iter().any(|other| same_kind(other, &new) && other.index == Some(index)) {
+            self.insert_controller(new);
+        }
+    }
+
+    fn ensure_disk_controllers(&mut self, bus: DiskBus, kind: &ControllerKind) {
+        let of_bus = self.disks.iter().filter(|disk| disk.target.bus == Some(bus));
+        let last =
+            of_bus.filter_map(|disk| disk.info.address.as_ref()?.drive()).map(|drive| drive.controller).max();
+        for index in last.into_iter().flat_map(|last| 0..=last) {
+            self.ensure_controller(kind.clone(), index);
+        }
+    }
+
+    fn ensure_virtio_serial_controllers(&mut self) {
+        let virtio_channel = |channel: &&Channel| matches!(channel.target, ChannelTarget::Virtio(_));
+        let channels = self.channels.iter().filter(virtio_channel).map(|channel| &channel.info);
+        let virtio_console = Some(ConsoleTargetType::Virtio);
+        let consoles =
+            self.consoles.iter().filter(|console| console.target.kind == virtio_console).map(|c| &c.info);
+        let number = |info: &DeviceInfo| match info.address {
+            Some(DeviceAddress::VirtioSerial(address)) => address.controller,
+            _ => 0,
+        };
+        let numbers: Vec<u32> = channels.chain(consoles).map(number).collect();
+        for index in numbers {
+            self.ensure_controller(ControllerKind::VirtioSerial(VirtioSerialController::default()), index);
+        }
+    }
+
+    fn ensure_smartcard_controllers(&mut self) {
+        for at in 0..self.smartcards.len() {
+            let place = match self.smartcards.get(at).and_then(|card| card.info.address.as_ref()) {
+                Some(DeviceAddress::Ccid(place)) => *place,
+                Some(_) => continue,
+                None => self.next_ccid_slot(),
+            };
+            if let Some(card) = self.smartcards.get_mut(at) {
+                card.info.address = Some(DeviceAddress::Ccid(place));
+            }
+            self.ensure_controller(ControllerKind::Ccid(PlainController::default()), place.controller);
+        }
+    }
+
+    /// The slot behind the last used one of the first controller.
+    fn next_ccid_slot(&self) -> CcidAddress {
+        let used = self.smartcards.iter().filter_map(|card| match card.info.address {
+            Some(DeviceAddress::Ccid(place)) if place.controller == 0 => Some(place.slot + 1),
+            _ => None,
+        });
+        CcidAddress { controller: 0, slot: used.max().unwrap_or(0) }
+    }
+}
+
+impl Domain {
+    /// Adds the controllers that disks, channels, smart cards and SCSI host devices are plugged into.
+    pub(super) fn add_implicit_controllers(&mut self) {
+        let devices = &mut self.devices;
+        let plain = PlainController::default;
+        devices.ensure_disk_controllers(DiskBus::Scsi, &ControllerKind::Scsi(ScsiController::default()));
+        devices.ensure_disk_controllers(DiskBus::Fdc, &ControllerKind::Fdc(plain()));
+        devices.ensure_disk_controllers(DiskBus::Ide, &ControllerKind::Ide(IdeController::default()));
+        devices.ensure_disk_controllers(DiskBus::Sata, &ControllerKind::Sata(plain()));
+        devices.ensure_disk_controllers(DiskBus::Nvme, &ControllerKind::Nvme(NvmeController::default()));
+        devices.ensure_virtio_serial_controllers();
+        devices.ensure_smartcard_controllers();
+        devices.ensure_hostdev_controllers();
+    }
+
+    /// Two controllers of one kind cannot have one number, except the parts of a USB 2.0 controller.
+    pub(super) fn reject_duplicate_controllers(&self) -> Result<()> {
+        let controllers = &self.devices.controllers;
+        for (at, controller) in controllers.iter().enumerate() {
+            let twin = controllers.iter().take(at).any(|other| {
+                same_kind(other, controller)
+                    && other.index == controller.index
+                    && !(is_usb2_part(controller)
+                        && is_usb2_part(other)
+                        && usb_model(other) != usb_model(controller))
+            });
+            if twin {
+                let detail = format!(
+                    "Multiple '{}' controllers with index '{}'",
+                    controller.kind.tag(),
+                    controller.index.unwrap_or(0)
+                );
+                return Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail));
+            }
+        }
+        Ok(())
+    }
+}
