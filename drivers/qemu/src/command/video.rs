@@ -70,14 +70,14 @@ impl Builder<'_, '_> {
         match kind {
             VideoType::Qxl => {
                 props = props
-                    .nonzero("max_outputs", model.heads)
+                    .nonzero("max_outputs", model.heads.unwrap_or(0))
                     .number("ram_size", u64::from(model.ram) * 1024)
                     .number("vram_size", u64::from(model.vram) * 1024)
                     .number("vram64_size_mb", model.vram64 / 1024)
                     .nonzero("vgamem_mb", model.vgamem / 1024);
             }
             VideoType::Virtio => {
-                props = props.nonzero("max_outputs", model.heads);
+                props = props.nonzero("max_outputs", model.heads.unwrap_or(0));
                 props = props.opt_flag("blob", switch(model.blob));
                 if vhost_user {
                     props = props.text("chardev", format!("chr-vu-{name}"));
