@@ -72,27 +72,24 @@ fn lone_doc<'a>(lines: &[&'a str], number: usize) -> Option<&'a str> {
     doc(number).filter(|_| alone).map(str::trim)
 }
 
-/// The name of the public item, field or variant that begins at or after this line, attributes skipped.
+/// The name of the public item or field that begins at or after this line, attributes skipped. Variants are left
+/// alone: for many the spelling is all that there is to say.
 fn item_name<'a>(lines: &[&'a str], from: usize) -> Option<&'a str> {
     let line = lines.get(from..)?.iter().map(|line| line.trim()).find(|line| !line.starts_with("#["))?;
-    let public = line.strip_prefix("pub ").map(|rest| {
-        let kinds = [
-            "const fn ",
-            "unsafe fn ",
-            "fn ",
-            "struct ",
-            "enum ",
-            "trait ",
-            "type ",
-            "const ",
-            "static ",
-            "mod ",
-        ];
-        kinds.iter().find_map(|kind| rest.strip_prefix(kind)).unwrap_or(rest)
-    });
-    // Without `pub`, what is documented and begins with a capital is an enum's variant.
-    let variant = || Some(line).filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
-    let rest = public.or_else(variant)?;
+    let rest = line.strip_prefix("pub ")?;
+    let kinds = [
+        "const fn ",
+        "unsafe fn ",
+        "fn ",
+        "struct ",
+        "enum ",
+        "trait ",
+        "type ",
+        "const ",
+        "static ",
+        "mod ",
+    ];
+    let rest = kinds.iter().find_map(|kind| rest.strip_prefix(kind)).unwrap_or(rest);
     let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
     Some(&rest[..end]).filter(|name| !name.is_empty())
 }
@@ -170,6 +167,7 @@ mod tests {
         );
         assert_eq!(messages("//! A.\n/// A disk bus.\npub enum DiskBus {\n").len(), 1);
         assert_eq!(messages("//! A.\n/// Sizes are in KiB.\npub size: u64,\n"), Vec::<String>::new());
-        assert_eq!(messages("//! A.\n/// Spelled `virtio`.\nVirtio,\n"), Vec::<String>::new());
+        assert_eq!(messages("//! A.\n/// Which of `virtio`.\npub virtio: u8,\n"), Vec::<String>::new());
+        assert_eq!(messages("//! A.\n/// ALSA.\nAlsa,\n"), Vec::<String>::new());
     }
 }

@@ -6,7 +6,7 @@ use spdx::{Expression, LicenseReq, ParseMode};
 use super::Finding;
 
 /// Licences that a program under MIT or Apache-2.0 may be linked with, without further duties for its users.
-const ALLOWED: [&str; 11] = [
+const ALLOWED: [&str; 12] = [
     "0BSD",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -15,6 +15,7 @@ const ALLOWED: [&str; 11] = [
     "CC0-1.0",
     "ISC",
     "MIT",
+    "MIT-0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
@@ -78,6 +79,7 @@ mod tests {
     fn one_of_several_is_enough_and_all_of_all_are_needed() {
         for licence in [
             "MIT",
+            "MIT-0",
             "MIT/Apache-2.0",
             "GPL-2.0 OR MIT",
             "Apache-2.0 WITH LLVM-exception",
