@@ -1,0 +1,158 @@
+//! All commands, in virsh's groups and order.
+
+mod autostart;
+mod console;
+mod define;
+mod describe;
+mod drivers;
+mod edit;
+mod event;
+mod host;
+mod identity;
+mod information;
+mod itself;
+mod job;
+mod lifecycle;
+mod list;
+mod native;
+mod plan;
+mod screenshot;
+mod tuning;
+
+use virt_core::{Domain, Uuid};
+
+use crate::command::{Command, Group};
+use crate::output::{Field, Record, Reply};
+
+/// virsh's groups, as far as they have commands here.
+pub const GROUPS: &[Group] = &[
+    Group {
+        title: "Domain Management",
+        keyword: "domain",
+        commands: &[
+            &autostart::AUTOSTART,
+            &console::CONSOLE,
+            &define::CREATE,
+            &define::DEFINE,
+            &describe::DESC,
+            &lifecycle::DESTROY,
+            &identity::DOMID,
+            &job::DOMJOBABORT,
+            &job::DOMJOBINFO,
+            &identity::DOMNAME,
+            &identity::DOMRENAME,
+            &identity::DOMUUID,
+            &native::FROM_NATIVE,
+            &native::TO_NATIVE,
+            &define::DUMPXML,
+            &edit::EDIT,
+            &describe::METADATA,
+            &plan::PLAN,
+            &lifecycle::REBOOT,
+            &lifecycle::RESET,
+            &lifecycle::RESUME,
+            &screenshot::SCREENSHOT,
+            &tuning::SETMAXMEM,
+            &tuning::SETMEM,
+            &tuning::SETVCPUS,
+            &lifecycle::SHUTDOWN,
+            &lifecycle::START,
+            &lifecycle::SUSPEND,
+            &define::UNDEFINE,
+            &tuning::VCPUCOUNT,
+        ],
+    },
+    Group {
+        title: "Domain Monitoring",
+        keyword: "monitor",
+        commands: &[&information::DOMINFO, &information::DOMSTATE, &list::LIST],
+    },
+    Group { title: "Domain Events", keyword: "events", commands: &[&event::EVENT] },
+    Group {
+        title: "Host and Hypervisor",
+        keyword: "host",
+        commands: &[
+            &host::CAPABILITIES,
+            &host::CPU_MODELS,
+            &host::DOMCAPABILITIES,
+            &drivers::DRIVERS,
+            &autostart::HOST_START,
+            &autostart::HOST_STOP,
+            &host::HOSTNAME,
+            &host::MAXVCPUS,
+            &host::NODEINFO,
+            &host::SYSINFO,
+            &host::URI,
+            &host::VERSION,
+        ],
+    },
+    Group {
+        title: "Virtsh itself",
+        keyword: "virtsh",
+        commands: &[
+            &itself::CD,
+            &itself::COMPLETE,
+            &itself::COMPLETION,
+            &itself::ECHO,
+            &itself::EXIT,
+            &itself::HELP,
+            &itself::PWD,
+            &itself::QUIT,
+            &itself::CONNECT,
+        ],
+    },
+];
+
+/// The command that `--help` after any other leads to.
+pub const HELP: &Command = &itself::HELP;
+
+/// The command of this name.
+pub fn find(name: &str) -> Option<&'static Command> {
+    all().find(|command| command.name == name)
+}
+
+/// The group of this keyword.
+pub fn find_group(keyword: &str) -> Option<&'static Group> {
+    GROUPS.iter().find(|group| group.keyword == keyword)
+}
+
+/// The command whose name is nearest to a misspelt one.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let limit = name.chars().count() / 3;
+    let known = all().filter(|command| !command.is_hidden());
+    let near = known.map(|command| (distance(name, command.name), command.name));
+    near.filter(|(distance, _)| *distance <= limit.max(1)).min().map(|(_, name)| name)
+}
+
+fn all() -> impl Iterator<Item = &'static Command> {
+    GROUPS.iter().flat_map(|group| group.commands.iter().copied())
+}
+
+/// How many letters to add, drop or replace to get from one word to the other.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (index, letter) in one.chars().enumerate() {
+        let mut diagonal = index;
+        let mut left = index + 1;
+        for (cell, candidate) in row.iter_mut().skip(1).zip(&other) {
+            let above = *cell;
+            left = (diagonal + usize::from(letter != *candidate)).min(above + 1).min(left + 1);
+            diagonal = above;
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// A sentence about a domain, for programs with its identity.
+fn done(domain: &Domain, message: String) -> Reply {
+    Reply::Done { message, subject: Some(subject(domain.name(), domain.uuid())) }
+}
+
+fn subject(name: &str, uuid: Uuid) -> Record {
+    vec![Field::new("name", "Name", name), Field::new("uuid", "UUID", uuid.to_string())]
+}

@@ -1,0 +1,265 @@
+//! What commands run in: the settings, the connection, the output.
+
+use std::time::{Duration, Instant};
+
+use virt_core::{Connection, Domain, ErrorCode, Uuid};
+
+use crate::command::Outcome;
+use crate::failure::{Context as _, Failure, FailureKind};
+use crate::grammar::{self, Arguments, Invocation};
+use crate::options::Settings;
+use crate::output::{Format, Output, Reply};
+use crate::{interrupt, words};
+
+/// The state between commands.
+pub struct Shell {
+    pub settings: Settings,
+    pub output: Output,
+    /// Opened by the first command that needs it.
+    connection: Option<Connection>,
+    /// Ends the session after this command.
+    pub leaving: bool,
+    /// Whether a person types the commands.
+    pub interactive: bool,
+    last_code: u8,
+}
+
+/// Levels of `--debug`.
+#[derive(Clone, Copy, Debug)]
+pub enum Debug {
+    Everything = 0,
+    Information = 1,
+}
+
+/// How a domain may be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Number, UUID, name, in this order.
+    Anything,
+    /// Name or UUID.
+    NameOrUuid,
+    /// Number or UUID.
+    IdOrUuid,
+    /// Number or name.
+    IdOrName,
+}
+
+impl Shell {
+    /// Nothing is opened yet.
+    pub fn new(settings: Settings) -> Self {
+        let output = Output::new(settings.format, settings.quiet);
+        Self { settings, output, connection: None, leaving: false, interactive: false, last_code: 0 }
+    }
+
+    /// Runs the commands of a text, and answers the exit code: that of the last one.
+    pub fn run_text(&mut self, text: &str) -> u8 {
+        self.debug(Debug::Information, &format!("commands: \"{text}\"\n"));
+        let commands = words::split(text);
+        let parsed: Result<Vec<_>, _> =
+            commands.and_then(|commands| commands.iter().map(|words| grammar::parse(words)).collect());
+        match parsed {
+            Ok(commands) => self.run_all(&commands),
+            Err(failure) => self.refuse(&failure),
+        }
+    }
+
+    /// Runs the command of these words.
+    pub fn run_words(&mut self, words: &[String]) -> u8 {
+        match grammar::parse(words) {
+            Ok(command) => self.run_all(&[command]),
+            Err(failure) => self.refuse(&failure),
+        }
+    }
+
+    fn run_all(&mut self, commands: &[Invocation]) -> u8 {
+        for command in commands {
+            for argument in command.arguments.iter() {
+                let kind = if argument.option.takes_value() { "optdata" } else { "bool" };
+                let value = if argument.option.takes_value() { argument.value.as_str() } else { "(none)" };
+                let line = format!("{}: {}({kind}): {value}\n", command.command.name, argument.option.name);
+                self.debug(Debug::Information, &line);
+            }
+        }
+        self.last_code = 0;
+        for command in commands {
+            let began = Instant::now();
+            let outcome = (command.command.run)(self, &command.arguments);
+            self.last_code = 0;
+            if let Err(failure) = outcome {
+                self.report(&failure);
+            }
+            if self.leaving {
+                break;
+            }
+            if self.settings.timing {
+                let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+                self.output.extra(&format!("\n(Time: {milliseconds:.3} ms)\n"));
+            }
+            self.output.extra("\n");
+            self.output.flush();
+        }
+        self.last_code
+    }
+
+    /// The exit code of the last command.
+    pub fn last_code(&self) -> u8 {
+        self.last_code
+    }
+
+    /// A command line that cannot be run.
+    fn refuse(&mut self, failure: &Failure) -> u8 {
+        self.report(failure);
+        self.last_code
+    }
+
+    /// Shows a failure on standard error, after everything that was printed before it.
+    pub fn report(&mut self, failure: &Failure) {
+        self.last_code = failure.exit_code(self.settings.exit_codes);
+        self.output.flush();
+        if failure.is_silent() {
+            return;
+        }
+        if self.output.format() == Format::Json {
+            eprintln!("{}", failure.to_json());
+        } else {
+            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
+                && std::env::var_os("NO_COLOR").is_none();
+            eprint!("{}", failure.render(colour, !self.settings.quiet));
+        }
+    }
+
+    /// Prints for `--debug`.
+    pub fn debug(&mut self, level: Debug, text: &str) {
+        if level as u8 >= self.settings.debug {
+            self.output.text(text);
+        }
+    }
+
+    /// The connection, opened now if it is not open.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be opened.
+    pub fn connection(&mut self) -> Result<&Connection, Failure> {
+        let connection = match self.connection.take() {
+            None => self.open(self.settings.uri.as_deref(), self.settings.read_only)?,
+            Some(connection) if interrupt::raised() => connection.cancelled_by(interrupt::arm()?),
+            Some(connection) => connection,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    /// The connection, for which nobody wants to wait long.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be opened in that time.
+    pub fn connection_within(&mut self, time: Duration) -> Result<&Connection, Failure> {
+        if self.connection.is_none() {
+            let usual = self.settings.timeout.replace(time);
+            let opened = self.open(self.settings.uri.as_deref(), self.settings.read_only);
+            self.settings.timeout = usual;
+            let mut connection = opened?;
+            if let Some(usual) = usual {
+                connection = connection.with_timeout(usual);
+            }
+            self.connection = Some(connection);
+        }
+        self.connection()
+    }
+
+    /// Takes another connection instead.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be opened; the old one stays closed, as in virsh.
+    pub fn reconnect(&mut self, uri: Option<String>, read_only: bool) -> Outcome {
+        self.connection = None;
+        let connection = self.open(uri.as_deref(), read_only)?;
+        self.settings.uri = uri;
+        self.settings.read_only = read_only;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    fn open(&self, uri: Option<&str>, read_only: bool) -> Result<Connection, Failure> {
+        let mut builder = Connection::builder().read_only(read_only);
+        if let Some(uri) = uri {
+            builder = builder.uri(uri);
+        }
+        if let Some(timeout) = self.settings.timeout {
+            builder = builder.timeout(timeout);
+        }
+        let connection = builder.open().map_err(|error| {
+            let kind = match error.code() {
+                ErrorCode::OPERATION_TIMEOUT => FailureKind::Timeout,
+                ErrorCode::ACCESS_DENIED | ErrorCode::AUTH_FAILED => FailureKind::Denied,
+                _ => FailureKind::Connection,
+            };
+            Failure::from(error).kind(kind).context("failed to connect to the hypervisor")
+        })?;
+        Ok(connection.cancelled_by(interrupt::arm()?))
+    }
+
+    /// The domain that the command's option `domain` names.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn domain(&mut self, arguments: &Arguments) -> Result<Domain, Failure> {
+        self.domain_by(arguments, By::Anything)
+    }
+
+    /// The same, named in certain ways only.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn domain_by(&mut self, arguments: &Arguments, by: By) -> Result<Domain, Failure> {
+        let wanted = arguments.required("domain")?;
+        let command = arguments.command_name();
+        self.debug(Debug::Information, &format!("{command}: found option <domain>: {wanted}\n"));
+        let connection = self.connection()?.clone();
+        let mut found = None;
+        if by != By::NameOrUuid
+            && let Some(id) = wanted.parse::<u32>().ok().filter(|id| i32::try_from(*id).is_ok())
+        {
+            self.debug(Debug::Everything, &format!("{command}: <domain> trying as domain ID\n"));
+            found = look(connection.domain_by_id(id))?;
+        }
+        if by != By::IdOrName
+            && found.is_none()
+            && let Some(uuid) = hyphenated(wanted)
+        {
+            self.debug(Debug::Everything, &format!("{command}: <domain> trying as domain UUID\n"));
+            found = look(connection.domain_by_uuid(uuid))?;
+        }
+        if by != By::IdOrUuid && found.is_none() {
+            self.debug(Debug::Everything, &format!("{command}: <domain> trying as domain NAME\n"));
+            found = look(connection.domain_by_name(wanted))?;
+        }
+        found.ok_or_else(|| {
+            Failure::sentence(format!("failed to get domain '{wanted}'")).kind(FailureKind::NotFound)
+        })
+    }
+
+    /// Prints an answer.
+    pub fn print(&mut self, reply: &Reply) -> Outcome {
+        self.output.print(reply);
+        Ok(())
+    }
+}
+
+/// A UUID as people write it; other spellings could be names.
+fn hyphenated(text: &str) -> Option<Uuid> {
+    (text.len() == 36).then(|| text.parse().ok()).flatten()
+}
+
+/// Nothing where there is no such domain; other errors are errors.
+fn look(found: virt_core::Result<Domain>) -> Result<Option<Domain>, Failure> {
+    match found {
+        Ok(domain) => Ok(Some(domain)),
+        Err(error) if matches!(error.code(), ErrorCode::NO_DOMAIN | ErrorCode::INVALID_ARG) => Ok(None),
+        Err(error) => Err(error).context(|| "failed to look up the domain"),
+    }
+}
