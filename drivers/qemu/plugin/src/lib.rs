@@ -1,1 +1,3 @@
 //! The qemu driver as a plugin.
+
+virt_core::export_driver!(virt_driver_qemu::QemuDriver);

@@ -44,7 +44,7 @@ pub struct Triple {
 }
 
 /// Something that happened in QEMU.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// QEMU's name for it, `SHUTDOWN`.
     #[serde(rename = "event")]
@@ -58,7 +58,7 @@ pub struct Event {
 }
 
 /// Wall clock time; both numbers are -1 when QEMU could not tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timestamp {
     /// Seconds since 1970.
     pub seconds: i64,

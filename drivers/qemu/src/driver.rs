@@ -1,0 +1,163 @@
+//! The driver's face: one [`Connection`] implements all traits; each method checks, finds the guest, delegates.
+
+mod care;
+mod console;
+mod domains;
+mod information;
+mod lifecycle;
+mod planner;
+mod stream;
+mod tuning;
+
+use std::sync::Arc;
+
+use nix::unistd::{Uid, User as Account, geteuid, gethostname};
+use uuid::Uuid;
+use virt_core::driver::{Call, Driver, DriverEntry, Host, Manifest, OpenRequest, Session, Slots};
+use virt_util::index::Entry;
+use virt_util::root::{Location, Root};
+use virt_util::spawn::User;
+use virt_util::uri::Uri;
+use virt_util::{Error, ErrorCode, ErrorDomain, Result};
+
+use crate::command::Settings;
+use crate::engine::Engine;
+use crate::probe::Probes;
+use crate::state::Store;
+use crate::{host, wait_of};
+
+/// QEMU's driver.
+pub struct QemuDriver {
+    host: Host,
+}
+
+impl DriverEntry for QemuDriver {
+    const MANIFEST: Manifest = Manifest {
+        name: "qemu",
+        version: env!("CARGO_PKG_VERSION"),
+        description: "QEMU and KVM guests on this host",
+        schemes: &["qemu"],
+        roles: &["hypervisor"],
+    };
+
+    fn create(host: Host) -> Result<Self> {
+        Ok(Self { host })
+    }
+}
+
+impl Driver for QemuDriver {
+    fn open(&self, _call: &Call, request: OpenRequest) -> Result<Slots> {
+        let uri: Uri = request.uri.parse()?;
+        let location = location(&uri)?;
+        let root = Root::open(&location, "qemu")?;
+        let engine = Engine {
+            probes: Probes::new(root.cache().subdir("capabilities")?),
+            settings: Settings { privileged: geteuid().is_root(), ..Settings::default() },
+            user: if location == Location::System { emulator_user() } else { None },
+            store: Arc::new(Store::open(root)?),
+            uri: request.uri.clone(),
+        };
+        let connection = Arc::new(Connection { engine, uri: request.uri, _host: self.host.clone() });
+        Ok(Slots::new(connection.clone())
+            .with_domains(connection.clone())
+            .with_lifecycle(connection.clone())
+            .with_information(connection.clone())
+            .with_tuning(connection.clone())
+            .with_console(connection.clone())
+            .with_host(connection.clone())
+            .with_native(connection.clone())
+            .with_planner(connection.clone())
+            .with_jobs(connection.clone())
+            .with_events(connection.clone())
+            .with_care(connection))
+    }
+}
+
+/// Where the guests of `uri` are kept.
+fn location(uri: &Uri) -> Result<Location> {
+    if let Some(root) = uri.parameter("root") {
+        let root = std::path::absolute(root).map_err(|error| {
+            Error::system(ErrorDomain::QEMU, format!("cannot use the root '{root}'"), error)
+        })?;
+        return Ok(Location::Below(root));
+    }
+    let refused = |sentence: String| Err(Error::internal(ErrorDomain::QEMU, sentence));
+    match uri.path() {
+        "/system" if geteuid().is_root() => Ok(Location::System),
+        "/system" => {
+            Err(Error::new(ErrorCode::AUTH_FAILED, ErrorDomain::QEMU, "qemu:///system is root's alone")
+                .hint("use qemu:///session for guests of your own, or run as root"))
+        }
+        "/session" => Ok(Location::Session),
+        "/embed" => refused("the URI qemu:///embed needs a directory: qemu:///embed?root=DIR".into()),
+        "" | "/" => refused("no QEMU URI path given, try qemu:///system".into()),
+        path => refused(format!("unexpected QEMU URI path '{path}', try qemu:///system")),
+    }
+}
+
+/// The user that guests of the system run as: the first that exists of those that distributions make for it.
+fn emulator_user() -> Option<User> {
+    let account = ["virt-qemu", "libvirt-qemu", "qemu"]
+        .into_iter()
+        .find_map(|name| Account::from_name(name).ok()?)?;
+    if account.uid == Uid::from_raw(0) {
+        return None;
+    }
+    let name = std::ffi::CString::new(account.name.as_str()).ok()?;
+    let groups = nix::unistd::getgrouplist(&name, account.gid).unwrap_or_default();
+    let groups = groups.into_iter().map(nix::unistd::Gid::as_raw).collect();
+    Some(User { uid: account.uid.as_raw(), gid: account.gid.as_raw(), groups })
+}
+
+/// One connection.
+pub(crate) struct Connection {
+    engine: Engine,
+    uri: String,
+    /// Networks, storage pools and the like are asked for here.
+    _host: Host,
+}
+
+impl Connection {
+    /// The guest with `uuid`.
+    fn entry(&self, call: &Call, uuid: Uuid) -> Result<Arc<Entry>> {
+        self.engine.entry(uuid, wait_of(call))
+    }
+}
+
+impl Session for Connection {
+    fn close(&self, _call: &Call) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_alive(&self, _call: &Call) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn hypervisor(&self, _call: &Call) -> Result<String> {
+        Ok("QEMU".into())
+    }
+
+    fn version(&self, call: &Call) -> Result<u64> {
+        let emulator = host::default_emulator()?;
+        let capabilities = self.engine.probes.capabilities(&emulator, wait_of(call))?;
+        Ok(capabilities.version.into())
+    }
+
+    fn uri(&self, _call: &Call) -> Result<String> {
+        Ok(self.uri.clone())
+    }
+
+    fn hostname(&self, _call: &Call) -> Result<String> {
+        let name = gethostname()
+            .map_err(|errno| Error::system(ErrorDomain::QEMU, "failed to determine host name", errno))?;
+        Ok(name.to_string_lossy().into_owned())
+    }
+
+    fn is_secure(&self, _call: &Call) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn is_encrypted(&self, _call: &Call) -> Result<bool> {
+        Ok(false)
+    }
+}

@@ -1,0 +1,113 @@
+//! Starting and stopping guests.
+
+use std::os::fd::OwnedFd;
+
+use uuid::Uuid;
+use virt_core::driver::{
+    Call, DestroyDomain, DomainIdentity, Lifecycle, RebootDomain, ShutdownDomain, StartDomain,
+};
+use virt_util::{Error, ErrorCode, ErrorDomain, Result};
+
+use super::Connection;
+use super::domains::identity;
+use crate::engine::StartOptions;
+use crate::wait_of;
+
+/// The flags of a start that make sense here.
+const START: StartDomain = StartDomain::PAUSED
+    .union(StartDomain::BYPASS_CACHE)
+    .union(StartDomain::FORCE_BOOT)
+    .union(StartDomain::VALIDATE)
+    .union(StartDomain::RESET_NVRAM);
+
+fn options(files: &[OwnedFd], flags: StartDomain, function: &str) -> Result<StartOptions> {
+    flags.only(START, function)?;
+    if !files.is_empty() {
+        let detail = "a guest of QEMU has no process that could inherit files";
+        return Err(Error::new(ErrorCode::ARGUMENT_UNSUPPORTED, ErrorDomain::QEMU, detail));
+    }
+    Ok(StartOptions { paused: flags.contains(StartDomain::PAUSED), ..StartOptions::default() })
+}
+
+/// The sentence for a way to the guest that is not there.
+fn unsupported_way(what: &str) -> Error {
+    Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::QEMU, what)
+}
+
+impl Lifecycle for Connection {
+    fn create(
+        &self,
+        call: &Call,
+        domain: Uuid,
+        files: Vec<OwnedFd>,
+        flags: StartDomain,
+    ) -> Result<DomainIdentity> {
+        let options = options(&files, flags, "qemuDomainCreateWithFlags")?;
+        self.engine.start(domain, options, wait_of(call)).map(|entry| identity(&entry))
+    }
+
+    fn create_xml(
+        &self,
+        call: &Call,
+        xml: String,
+        files: Vec<OwnedFd>,
+        flags: StartDomain,
+    ) -> Result<DomainIdentity> {
+        let options = options(&files, flags, "qemuDomainCreateXML")?;
+        let domain = self.parse(call, &xml, flags.contains(StartDomain::VALIDATE))?;
+        self.engine.store.check_unique(&domain)?;
+        self.engine.start_transient(domain, options, wait_of(call)).map(|entry| identity(&entry))
+    }
+
+    fn shutdown(&self, call: &Call, domain: Uuid, flags: ShutdownDomain) -> Result<()> {
+        flags.only(
+            ShutdownDomain::ACPI_POWER_BUTTON | ShutdownDomain::GUEST_AGENT,
+            "qemuDomainShutdownFlags",
+        )?;
+        if flags == ShutdownDomain::GUEST_AGENT {
+            return Err(unsupported_way("QEMU guest agent is not configured"));
+        }
+        self.engine.power_down(domain, false, wait_of(call))
+    }
+
+    fn reboot(&self, call: &Call, domain: Uuid, flags: RebootDomain) -> Result<()> {
+        flags.only(RebootDomain::ACPI_POWER_BUTTON | RebootDomain::GUEST_AGENT, "qemuDomainReboot")?;
+        if flags == RebootDomain::GUEST_AGENT {
+            return Err(unsupported_way("QEMU guest agent is not configured"));
+        }
+        self.engine.power_down(domain, true, wait_of(call))
+    }
+
+    fn reset(&self, call: &Call, domain: Uuid) -> Result<()> {
+        self.engine.reset(domain, wait_of(call))
+    }
+
+    fn destroy(&self, call: &Call, domain: Uuid, flags: DestroyDomain) -> Result<()> {
+        flags.only(DestroyDomain::GRACEFUL | DestroyDomain::REMOVE_LOGS, "qemuDomainDestroyFlags")?;
+        let name = self.engine.store.by_uuid(domain)?.name.clone();
+        self.engine.destroy(domain, flags.contains(DestroyDomain::GRACEFUL), wait_of(call))?;
+        if flags.contains(DestroyDomain::REMOVE_LOGS) {
+            self.engine.store.root().log().remove_file(&format!("{name}.log"))?;
+        }
+        Ok(())
+    }
+
+    fn suspend(&self, call: &Call, domain: Uuid) -> Result<()> {
+        self.engine.suspend(domain, wait_of(call))
+    }
+
+    fn resume(&self, call: &Call, domain: Uuid) -> Result<()> {
+        self.engine.resume(domain, wait_of(call))
+    }
+
+    fn autostart(&self, call: &Call, domain: Uuid) -> Result<bool> {
+        self.entry(call, domain).map(|entry| entry.autostart)
+    }
+
+    fn set_autostart(&self, call: &Call, domain: Uuid, autostart: bool) -> Result<()> {
+        let store = &self.engine.store;
+        let mut lock = store.index().lock("a guest's autostart", wait_of(call))?;
+        let entry = store.by_uuid(domain)?;
+        store.set_autostart(&mut lock, &entry, autostart)
+    }
+}

@@ -1,0 +1,50 @@
+//! Plans, jobs and events.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use virt_core::driver::{
+    Call, DomainJob, EventSource, Events, JobKind, JobOperation, Jobs, Planner, StartDomain,
+};
+use virt_util::Result;
+
+use super::Connection;
+use crate::engine::invalid;
+use crate::{event, wait_of};
+
+impl Planner for Connection {
+    fn plan(&self, call: &Call, domain: Uuid, _flags: StartDomain) -> Result<String> {
+        let entry = self.entry(call, domain)?;
+        let domain = self.engine.domain(&entry, true)?;
+        self.engine.prepare(domain, None, wait_of(call))?.to_json()
+    }
+
+    fn plan_xml(&self, call: &Call, xml: String, flags: StartDomain) -> Result<String> {
+        let domain = self.parse(call, &xml, flags.contains(StartDomain::VALIDATE))?;
+        self.engine.prepare(domain, None, wait_of(call))?.to_json()
+    }
+}
+
+impl Jobs for Connection {
+    fn job(&self, call: &Call, domain: Uuid, _completed: bool) -> Result<DomainJob> {
+        self.entry(call, domain)?;
+        Ok(DomainJob {
+            kind: JobKind::None,
+            operation: JobOperation::None,
+            elapsed: 0,
+            remaining: None,
+            parameters: Vec::new(),
+        })
+    }
+
+    fn abort_job(&self, call: &Call, domain: Uuid) -> Result<()> {
+        self.engine.active(domain, wait_of(call))?;
+        Err(invalid("no job is active on the domain"))
+    }
+}
+
+impl Events for Connection {
+    fn subscribe(&self, _call: &Call, from: Option<u64>) -> Result<Arc<dyn EventSource>> {
+        Ok(Arc::new(event::Source::new(self.engine.store.clone(), from)?))
+    }
+}
