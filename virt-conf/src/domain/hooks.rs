@@ -97,6 +97,18 @@ pub trait DomainHooks {
         Features::empty()
     }
 
+    /// The architecture that a guest has which names none, in libvirt's spelling; that of this program by default.
+    fn host_arch(&self) -> &str {
+        match std::env::consts::ARCH {
+            "x86" => "i686",
+            "arm" => "armv7l",
+            "powerpc" => "ppc",
+            "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+            "powerpc64" => "ppc64",
+            other => other,
+        }
+    }
+
     /// The hypervisors' namespaces whose elements are kept, by prefix; others are dropped, as libvirt drops them.
     fn namespaces(&self) -> &'static [&'static str] {
         &["bhyve", "lxc", "qemu", "vmware", "xen"]

@@ -3,6 +3,7 @@
 //! What a hypervisor adds to the second and third comes from [`DomainHooks`].
 
 mod devices;
+mod error;
 mod hooks;
 mod metadata;
 mod post_parse;

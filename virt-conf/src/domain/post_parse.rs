@@ -1,10 +1,14 @@
 //! Defaults that need no hypervisor: the domain's own.
 
+mod memory;
+mod threads;
+
 use uuid::Uuid;
 
 use super::DomainHooks;
-use crate::model::Domain;
-use crate::xml::{ParseOptions, Result};
+use super::error::unsupported;
+use crate::model::{Boot, BootDevice, Domain, DomainType, LifecycleAction, LoaderType, OsBoot};
+use crate::xml::{ErrorCode, ErrorDomain, ParseOptions, Result};
 
 impl Domain {
     /// Fills in what libvirt fills in for any hypervisor, and what `hooks` add.
@@ -13,10 +17,129 @@ impl Domain {
     ///
     /// When the definition cannot be completed.
     pub fn post_parse(&mut self, options: &ParseOptions, hooks: &dyn DomainHooks) -> Result<()> {
-        self.uuid.get_or_insert_with(Uuid::new_v4);
+        self.fill_in_identity()?;
+        self.fill_in_os(hooks)?;
+        self.fill_in_lifecycle();
+        self.fill_in_threads(hooks)?;
+        self.fill_in_numatune()?;
+        self.check_sysinfo()?;
+        self.check_seclabels()?;
         hooks.domain_post_parse_basic(self, options)?;
         hooks.domain_post_parse(self, options)?;
         self.post_parse_devices(options, hooks)?;
+        self.check_init()?;
+        self.fill_in_memory(options)?;
+        self.fill_in_boot_order()?;
         hooks.assign_addresses(self, options)
+    }
+
+    fn fill_in_identity(&mut self) -> Result<()> {
+        if self.name.is_empty() {
+            return Err(crate::xml::Error::bare(ErrorCode::NO_NAME, ErrorDomain::DOMAIN));
+        }
+        self.uuid.get_or_insert_with(Uuid::new_v4);
+        if let Some(generation) = &mut self.genid {
+            generation.id.get_or_insert_with(Uuid::new_v4);
+        }
+        Ok(())
+    }
+
+    fn fill_in_os(&mut self, hooks: &dyn DomainHooks) -> Result<()> {
+        let kind = &mut self.os.kind;
+        if kind.name.is_empty() {
+            if self.bootloader.is_none() {
+                return Err(crate::xml::Error::new(
+                    ErrorCode::OS_TYPE,
+                    ErrorDomain::DOMAIN,
+                    "an os <type> must be specified",
+                ));
+            }
+            "xen".clone_into(&mut kind.name);
+        }
+        // What Xen calls paravirtualized has always been written as "linux".
+        if self.kind == DomainType::Xen && kind.name == "xen" {
+            "linux".clone_into(&mut kind.name);
+        }
+        kind.arch.get_or_insert_with(|| hooks.host_arch().to_owned());
+        if let Some(loader) = &mut self.os.loader
+            && !loader.path.is_empty()
+        {
+            loader.kind.get_or_insert(LoaderType::Rom);
+        }
+        Ok(())
+    }
+
+    fn fill_in_lifecycle(&mut self) {
+        self.on_poweroff.get_or_insert(LifecycleAction::Destroy);
+        self.on_reboot.get_or_insert(LifecycleAction::Restart);
+        self.on_crash.get_or_insert(LifecycleAction::Destroy);
+    }
+
+    fn check_init(&self) -> Result<()> {
+        if self.os.kind.name == "exe" && self.os.init.is_none() {
+            return Err(super::error::refuse("init binary must be specified"));
+        }
+        Ok(())
+    }
+
+    /// A guest that names nothing to boot from boots from its disk.
+    fn fill_in_boot_order(&mut self) -> Result<()> {
+        if self.os.kind.name != "hvm" {
+            return Ok(());
+        }
+        let mut orders: Vec<u32> = self.boots().map(|boot| boot.order).collect();
+        orders.sort_unstable();
+        if let Some(pair) = orders.windows(2).find(|pair| pair.first() == pair.last()) {
+            let order = pair.first().copied().unwrap_or_default();
+            return Err(unsupported(format!("boot order '{order}' used for more than one device")));
+        }
+        match (self.os.boots.is_empty(), orders.is_empty()) {
+            (false, false) => {
+                Err(unsupported("per-device boot elements cannot be used together with os/boot elements"))
+            }
+            (true, true) => {
+                self.os.boots.push(OsBoot { dev: BootDevice::Hd });
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The places in the boot order that devices ask for.
+    fn boots(&self) -> impl Iterator<Item = &Boot> {
+        let devices = &self.devices;
+        let disks = devices.disks.iter().map(|disk| &disk.info);
+        let interfaces = devices.interfaces.iter().map(|interface| &interface.info);
+        let hostdevs = devices.hostdevs.iter().map(|hostdev| &hostdev.info);
+        let redirected = devices.redirected.iter().map(|device| &device.info);
+        disks.chain(interfaces).chain(hostdevs).chain(redirected).filter_map(|info| info.boot.as_ref())
+    }
+
+    fn check_sysinfo(&mut self) -> Result<()> {
+        let Some(uuid) = self.uuid else { return Ok(()) };
+        for sysinfo in &mut self.sysinfos {
+            let crate::model::Sysinfo::Smbios(tables) = sysinfo else { continue };
+            let Some(text) = &tables.system.uuid else { continue };
+            let given = text.parse::<Uuid>();
+            match given {
+                Err(_) => return Err(super::error::plain("malformed <sysinfo> uuid element")),
+                Ok(given) if given != uuid => {
+                    return Err(super::error::plain("UUID mismatch between <uuid> and <sysinfo>"));
+                }
+                // Although the guest may have read the UUID in any spelling, it is told in one.
+                Ok(given) => tables.system.uuid = Some(given.hyphenated().to_string()),
+            }
+        }
+        Ok(())
+    }
+
+    fn check_seclabels(&self) -> Result<()> {
+        for (at, label) in self.seclabels.iter().enumerate() {
+            let earlier = self.seclabels.iter().take(at).any(|other| other.model == label.model);
+            if let Some(model) = label.model.as_deref().filter(|_| earlier) {
+                return Err(super::error::plain(format!("seclabel for model {model} is already provided")));
+            }
+        }
+        Ok(())
     }
 }

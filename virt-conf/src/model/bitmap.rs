@@ -83,6 +83,13 @@ impl Bitmap {
         }
     }
 
+    /// Takes out every number from `limit` on.
+    pub fn truncate(&mut self, limit: u32) {
+        while let Some(last) = self.last().filter(|last| *last >= limit) {
+            self.remove(last);
+        }
+    }
+
     /// Whether both have a number in common.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -90,7 +90,7 @@ pub enum CpuCheck {
 }
 
 /// A named model.
-#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "model")]
 pub struct CpuModel {
     /// What happens when the hypervisor lacks the model; `allow` by default.
@@ -100,7 +100,7 @@ pub struct CpuModel {
     #[xml(attr = "vendor_id")]
     pub vendor_id: Option<String>,
     /// The model's name.
-    #[xml(text)]
+    #[xml(text, skip_if = String::is_empty)]
     pub name: String,
 }
 
@@ -228,19 +228,34 @@ impl CpuTopology {
 
 impl Cpu {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
-        let model_element = reader.has(&["model"]);
-        let mode = match self.mode {
-            // A model without a mode is a custom one; a bare <topology> or <numa> asks for no model.
-            None if model_element => {
-                self.mode = Some(CpuMode::Custom);
-                self.mode
+        let named = self.model.as_ref().is_some_and(|model| !model.name.is_empty());
+        // A model without a mode is a custom one; a bare <topology> or <numa> asks for no model.
+        if self.mode.is_none() && (named || self.matching.is_some()) {
+            self.mode = Some(CpuMode::Custom);
+        }
+        match self.mode {
+            Some(CpuMode::Custom) => {
+                self.matching.get_or_insert(CpuMatch::Exact);
             }
-            mode => mode,
-        };
-        if mode == Some(CpuMode::Custom) {
-            self.matching.get_or_insert(CpuMatch::Exact);
-        } else if mode.is_some() {
-            self.matching = None;
+            Some(CpuMode::HostPassthrough | CpuMode::Maximum) => {
+                (self.matching, self.model, self.vendor) = (None, None, None);
+            }
+            Some(CpuMode::HostModel) => self.matching = None,
+            None => {}
+        }
+        match &mut self.model {
+            Some(model) if named => {
+                model.fallback.get_or_insert_default();
+            }
+            // Without a name there is nothing to fall back from.
+            Some(model) => model.fallback = None,
+            None => {}
+        }
+        if self.model.as_ref().is_some_and(|model| *model == CpuModel::default()) {
+            self.model = None;
+        }
+        if !named && self.vendor.is_some() && self.mode != Some(CpuMode::HostModel) {
+            return Err(reader.refuse("CPU vendor specified without CPU model"));
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! `<seclabel>`: how a guest, or one of its devices, is confined.
 
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// How one security driver confines a guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "seclabel")]
+#[xml(name = "seclabel", after_read = SecurityLabel::settle)]
 pub struct SecurityLabel {
     /// Who chooses the label; by default libvirt.
-    #[xml(attr = "type")]
-    pub kind: Option<SecurityLabelType>,
+    #[xml(attr = "type", default)]
+    pub kind: SecurityLabelType,
     /// Which security driver: `selinux`, `apparmor`, `dac` or `none`; by default the host's first.
     #[xml(attr)]
     pub model: Option<String>,
@@ -26,12 +26,49 @@ pub struct SecurityLabel {
     pub baselabel: Option<String>,
 }
 
+impl SecurityLabel {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        use SecurityLabelType::{Dynamic, None as Unconfined, Static};
+        match (self.kind, self.relabel) {
+            (Dynamic, Some(false)) => {
+                return Err(reader.refuse("dynamic label type must use resource relabeling"));
+            }
+            (Unconfined, Some(true)) => {
+                return Err(reader.refuse("resource relabeling is not compatible with 'none' label type"));
+            }
+            (Unconfined, _) => self.relabel = None,
+            (kind, given) => self.relabel = Some(given.unwrap_or(kind == Dynamic)),
+        }
+        let assigned = reader.live() && self.kind != Unconfined;
+        if self.kind != Static && !assigned {
+            self.label = None;
+        } else if self.label.is_none() {
+            return Err(reader.refuse("security label is missing"));
+        }
+        if !assigned || self.relabel != Some(true) {
+            self.imagelabel = None;
+        } else if self.imagelabel.is_none() {
+            return Err(reader.refuse("security imagelabel is missing"));
+        }
+        if self.kind != Dynamic {
+            self.baselabel = None;
+        }
+        if self.model.is_none()
+            && (self.label.is_some() || self.imagelabel.is_some() || self.baselabel.is_some())
+        {
+            return Err(reader.refuse("missing security model"));
+        }
+        Ok(())
+    }
+}
+
 /// Who chooses a label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
 pub enum SecurityLabelType {
     /// Nobody: the guest is not confined.
     None,
     /// libvirt, when the guest starts.
+    #[default]
     Dynamic,
     /// The definition.
     Static,

@@ -1,11 +1,13 @@
 //! `<numa>`: the guest's NUMA topology.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Bitmap, Kib, PrettyBytes, ScaledAttr};
 use crate::xml::{Element, Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// The guest's NUMA topology.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "numa")]
+#[xml(name = "numa", after_read = Numa::settle)]
 pub struct Numa {
     /// The nodes; their ids run from 0 without gaps.
     #[xml(child)]
@@ -40,6 +42,79 @@ pub struct NumaCell {
     /// Caches beside its memory.
     #[xml(child)]
     pub caches: Vec<NumaCache>,
+}
+
+impl Numa {
+    /// Puts the nodes in order and makes their distances whole.
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let count = self.cells.len() as u32;
+        for (at, cell) in (0..).zip(&mut self.cells) {
+            if *cell.id.get_or_insert(at) >= count {
+                return Err(reader.refuse(
+                    "Exactly one 'cell' element per guest NUMA cell allowed, \
+                     non-contiguous ranges or ranges not starting from 0 are not allowed",
+                ));
+            }
+        }
+        self.cells.sort_by_key(|cell| cell.id);
+        for (at, cell) in (0..).zip(&self.cells) {
+            if cell.id != Some(at) {
+                let id = cell.id.unwrap_or_default();
+                return Err(reader.refuse(format!("Duplicate NUMA cell info for cell id '{id}'")));
+            }
+        }
+        self.refuse_shared_processors(reader)?;
+        self.complete_distances(reader)
+    }
+
+    fn refuse_shared_processors(&self, reader: &Reader<'_, '_>) -> Result<()> {
+        let sets: Vec<_> =
+            (0..).zip(&self.cells).filter_map(|(at, cell)| Some((at, cell.cpus.as_ref()?))).collect();
+        for (at, (later, cpus)) in sets.iter().enumerate() {
+            for (earlier, others) in sets.iter().take(at) {
+                if cpus.overlaps(others) {
+                    let (earlier, later): (u32, u32) = (*earlier, *later);
+                    return Err(
+                        reader.refuse(format!("NUMA cells {later} and {earlier} have overlapping vCPU ids"))
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A distance given in one direction holds in the other; each node is at the local distance from itself.
+    fn complete_distances(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        const LOCAL: u32 = 10;
+        const UNREACHABLE: u32 = 255;
+        let count = self.cells.len() as u32;
+        let mut table: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        for (id, cell) in (0..).zip(&self.cells) {
+            for sibling in &cell.distances.siblings {
+                let (other, value) = (sibling.id, sibling.value);
+                if other >= count {
+                    return Err(reader.refuse(format!(
+                        "'sibling_id {other}' does not refer to a valid cell within NUMA 'cell id {id}'"
+                    )));
+                }
+                if !(LOCAL..=UNREACHABLE).contains(&value) || (other == id) != (value == LOCAL) {
+                    return Err(reader.refuse(format!(
+                        "'value {value}' is invalid for 'sibling id {other}' under NUMA 'cell id {id}'"
+                    )));
+                }
+                table.insert((id, id), LOCAL);
+                table.insert((id, other), value);
+                table.insert((other, other), LOCAL);
+                table.entry((other, id)).or_insert(value);
+            }
+        }
+        for (id, cell) in (0..).zip(&mut self.cells) {
+            let row = table.range((id, 0)..=(id, u32::MAX));
+            cell.distances.siblings =
+                row.map(|((_, id), value)| NumaSibling { id: *id, value: *value }).collect();
+        }
+        Ok(())
+    }
 }
 
 /// The memory of a NUMA node, in KiB.

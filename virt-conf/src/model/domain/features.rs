@@ -2,11 +2,11 @@
 
 use super::Hyperv;
 use crate::model::{Kib, PrettyBytes, Switch};
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// What the machine and the hypervisor offer the guest. Where a feature is absent, the hypervisor decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "features")]
+#[xml(name = "features", after_read = DomainFeatures::settle)]
 pub struct DomainFeatures {
     /// ACPI, for power management and much else.
     #[xml(flag)]
@@ -139,7 +139,7 @@ pub struct Smm {
     #[xml(attr, default)]
     pub state: Switch,
     /// How much memory is reserved for it, where it is on; the hypervisor's choice by default.
-    #[xml(child)]
+    #[xml(child = "tseg")]
     pub tseg: Option<PrettyBytes>,
 }
 
@@ -160,7 +160,7 @@ pub struct Hpt {
     #[xml(attr)]
     pub resizing: Option<HptResizing>,
     /// The largest page that it may use.
-    #[xml(child)]
+    #[xml(child = "maxpagesize")]
     pub maxpagesize: Option<Kib>,
 }
 
@@ -238,7 +238,7 @@ pub enum Aia {
 
 /// What KVM offers. Each is off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "kvm", keep_empty)]
+#[xml(name = "kvm", keep_empty, after_read = KvmFeatures::settle)]
 pub struct KvmFeatures {
     /// Whether the guest cannot see that it runs on KVM.
     #[xml(attr = "hidden/@state", required)]
@@ -271,7 +271,7 @@ pub struct DirtyRing {
 
 /// What Xen offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "xen", keep_empty)]
+#[xml(name = "xen", keep_empty, after_read = XenFeatures::settle)]
 pub struct XenFeatures {
     /// Whether a paravirtualized guest sees the host's memory map.
     #[xml(attr = "e820_host/@state", required)]
@@ -381,4 +381,31 @@ pub enum CapabilitiesPolicy {
     Allow,
     /// They are dropped.
     Deny,
+}
+
+impl DomainFeatures {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.unnamed_child::<Self>() {
+            Some(name) => Err(reader.unsupported(format!("unexpected feature '{name}'"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl KvmFeatures {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.unnamed_child::<Self>() {
+            Some(name) => Err(reader.unsupported(format!("unsupported KVM feature: {name}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl XenFeatures {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.unnamed_child::<Self>() {
+            Some(name) => Err(reader.unsupported(format!("unsupported Xen feature: {name}"))),
+            None => Ok(()),
+        }
+    }
 }

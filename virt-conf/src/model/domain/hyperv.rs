@@ -1,14 +1,14 @@
 //! `<hyperv>`: Hyper-V's enlightenments, which make Windows guests faster.
 
 use crate::model::Switch;
-use crate::xml::{NonZero, Xml, XmlValue};
+use crate::xml::{NonZero, Reader, Result, Xml, XmlValue};
 
 /// Hyper-V's enlightenments. Each is off by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "hyperv", keep_empty)]
+#[xml(name = "hyperv", keep_empty, after_read = Hyperv::settle)]
 pub struct Hyperv {
     /// Where the set of enlightenments comes from; `custom` by default.
-    #[xml(attr, omit)]
+    #[xml(attr, default)]
     pub mode: HypervMode,
     /// Watchdogs in the guest are told to be patient.
     #[xml(attr = "relaxed/@state", required)]
@@ -66,10 +66,8 @@ pub struct Hyperv {
 /// Where the set of enlightenments comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
 pub enum HypervMode {
-    /// The hypervisor decides.
-    #[default]
-    None,
     /// The definition.
+    #[default]
     Custom,
     /// Everything that the hypervisor can give.
     Passthrough,
@@ -127,4 +125,15 @@ pub struct HypervVendorId {
     /// The name, up to 12 characters.
     #[xml(attr)]
     pub value: Option<String>,
+}
+
+impl Hyperv {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.unnamed_child::<Self>() {
+            Some(name) => {
+                Err(reader.unsupported(format!("unsupported HyperV Enlightenment feature: {name}")))
+            }
+            None => Ok(()),
+        }
+    }
 }

@@ -19,8 +19,8 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "maxMemory")]
 pub struct MaxMemory {
-    /// How many modules can be plugged; the guest needs at least one.
-    #[xml(attr, default)]
+    /// How many modules can be plugged; 0 leaves only devices that need no slot.
+    #[xml(attr, omit)]
     pub slots: u32,
     /// How much it can become, in KiB.
     #[xml(flatten)]
@@ -191,7 +191,7 @@ impl Fields for HugepageSize {
 
 /// From which NUMA nodes of the host the guest's memory comes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "numatune")]
+#[xml(name = "numatune", after_read = Numatune::settle)]
 pub struct Numatune {
     /// For the guest as a whole.
     #[xml(child)]
@@ -259,4 +259,33 @@ pub struct NumatuneMemnode {
     /// The host's nodes.
     #[xml(attr)]
     pub nodeset: Bitmap,
+}
+
+impl Numatune {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let empty = |set: &Bitmap, spelled: &str| {
+            set.is_empty().then(|| reader.unsupported(format!("Invalid value of 'nodeset': {spelled}")))
+        };
+        let spelled = |element: Option<Reader<'_, '_>>| {
+            element.and_then(|element| element.attr_text("nodeset").map(str::to_owned)).unwrap_or_default()
+        };
+        if let Some(set) = self.memory.as_ref().and_then(|memory| memory.nodeset.as_ref())
+            && let Some(error) = empty(set, &spelled(reader.first("memory")))
+        {
+            return Err(error);
+        }
+        for (node, element) in self.memnodes.iter().zip(reader.all("memnode")) {
+            if let Some(error) = empty(&node.nodeset, &spelled(Some(element))) {
+                return Err(error);
+            }
+        }
+        self.memnodes.sort_by_key(|node| node.cellid);
+        let mut pairs = self.memnodes.windows(2).filter(|pair| pair[0].cellid == pair[1].cellid);
+        match pairs.next() {
+            Some(pair) => {
+                Err(reader.refuse(format!("Multiple memnode elements with cellid {}", pair[0].cellid)))
+            }
+            None => Ok(()),
+        }
+    }
 }

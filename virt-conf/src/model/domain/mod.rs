@@ -24,7 +24,7 @@ pub use vcpu::*;
 
 use uuid::Uuid;
 
-use super::{Cpu, Devices, Kib, SecurityLabel, Sysinfo};
+use super::{Cpu, Devices, IoTune, Kib, SecurityLabel, Sysinfo};
 use crate::xml::{RawElement, Xml, XmlValue};
 
 /// A guest.
@@ -91,6 +91,9 @@ pub struct Domain {
     /// The hypervisor's main thread.
     #[xml(child, default)]
     pub default_iothread: DefaultIoThread,
+    /// Limits that several disks share.
+    #[xml(child, default)]
+    pub throttlegroups: ThrottleGroups,
     /// How much of the host's processors it gets.
     #[xml(child, default)]
     pub cputune: Cputune,
@@ -213,7 +216,25 @@ pub enum DomainType {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "genid", keep_empty)]
 pub struct GenerationId {
-    /// The number, a UUID; empty until one is generated.
+    /// The number; absent until one is generated.
     #[xml(text)]
-    pub text: String,
+    pub id: Option<Uuid>,
+}
+
+/// Limits that several disks share. Since 11.2.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "throttlegroups")]
+pub struct ThrottleGroups {
+    /// The groups, each of a name of its own.
+    #[xml(child)]
+    pub groups: Vec<ThrottleGroup>,
+}
+
+/// Limits that the disks which name them share.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "throttlegroup")]
+pub struct ThrottleGroup {
+    /// The limits, and the group's name.
+    #[xml(flatten)]
+    pub limits: IoTune,
 }

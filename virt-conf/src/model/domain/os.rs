@@ -1,6 +1,7 @@
 //! `<os>`: how the guest boots.
 
-use crate::xml::{RawElement, Xml, XmlValue};
+use crate::model::DiskSource;
+use crate::xml::{Xml, XmlValue};
 
 /// How the guest boots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -207,17 +208,14 @@ pub struct Nvram {
     /// That file's format.
     #[xml(attr = "templateFormat")]
     pub template_format: Option<FirmwareFormat>,
-    /// What kind of storage they are on, where `source` says it; a file named by `path` by default.
-    #[xml(attr = "type")]
-    pub kind: Option<String>,
+    /// Where they are, where that is not the file `path`.
+    #[xml(flatten, tag_here)]
+    pub source: Option<DiskSource>,
     /// Their own format.
     #[xml(attr)]
     pub format: Option<FirmwareFormat>,
-    /// Where they are.
-    #[xml(unknown)]
-    pub source: Vec<RawElement>,
     /// The file they are in; the driver picks one by default.
-    #[xml(text, skip_if = String::is_empty)]
+    #[xml(text, skip_if = String::is_empty, read_if = Nvram::has_path)]
     pub path: String,
 }
 
@@ -310,4 +308,11 @@ pub enum SmbiosMode {
     Host,
     /// `<sysinfo>`.
     Sysinfo,
+}
+
+impl Nvram {
+    /// The blanks around `<source>` are no path.
+    fn has_path(reader: &crate::xml::Reader<'_, '_>) -> bool {
+        reader.attr_text("type").is_none()
+    }
 }

@@ -1,0 +1,284 @@
+//! A guest's processors and I/O threads, complete: each with its state, its place and its schedule.
+
+use std::collections::BTreeMap;
+
+use crate::domain::error::{internal, invalid, plain, refuse, unsupported};
+use crate::domain::{DomainHooks, Features};
+use crate::model::{
+    Bitmap, CacheAllocation, CacheType, Domain, IoThread, IoThreadScheduler, Scheduler, SchedulerPolicy,
+    VcpuPlacement, VcpuScheduler, VcpuState,
+};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+
+/// libvirt's bound on the length of lists.
+const MOST_PROCESSORS: u32 = 16384;
+
+impl Domain {
+    pub(super) fn fill_in_threads(&mut self, hooks: &dyn DomainHooks) -> Result<()> {
+        self.fill_in_vcpus(hooks)?;
+        self.fill_in_iothreads()?;
+        self.fill_in_pins()?;
+        self.fill_in_schedulers()?;
+        self.fill_in_resource_control()
+    }
+
+    fn fill_in_vcpus(&mut self, hooks: &dyn DomainHooks) -> Result<()> {
+        let max = self.vcpu.max;
+        if self.vcpu.placement == VcpuPlacement::Auto {
+            self.vcpu.cpuset = None;
+        }
+        if let Some(current) = self.vcpu.current.filter(|current| *current > max) {
+            return Err(internal(format!(
+                "maxvcpus must not be less than current vcpus ({max} < {current})"
+            )));
+        }
+        self.vcpu.current = self.vcpu.current.filter(|current| *current != max);
+        if self.vcpus.list.is_empty() {
+            return Ok(());
+        }
+        if !hooks.features().contains(Features::INDIVIDUAL_VCPUS) {
+            return Err(unsupported("individual CPU state configuration is not supported"));
+        }
+        if max > MOST_PROCESSORS {
+            return Err(refuse(format!("{max} processors are more than one by one can be described")));
+        }
+        let mut states: BTreeMap<u32, VcpuState> = BTreeMap::new();
+        for state in self.vcpus.list.drain(..) {
+            if state.id >= max {
+                return Err(refuse(format!("vcpu id '{}' is out of range of maximum vcpu count", state.id)));
+            }
+            states.insert(state.id, state);
+        }
+        let complete = |id| {
+            let absent = VcpuState { id, enabled: false, hotpluggable: None, order: None };
+            let mut state = states.remove(&id).unwrap_or(absent);
+            state.hotpluggable.get_or_insert(!state.enabled);
+            state
+        };
+        self.vcpus.list = (0..max).map(complete).collect();
+        let online = self.vcpus.list.iter().filter(|state| state.enabled).count() as u32;
+        self.vcpu.current = Some(online).filter(|online| *online != max);
+        Ok(())
+    }
+
+    /// Threads that are only counted take the lowest ids that no other has.
+    fn fill_in_iothreads(&mut self) -> Result<()> {
+        let list = &mut self.iothreadids.list;
+        if list.is_empty() {
+            return Ok(());
+        }
+        let mut taken: Bitmap = Bitmap::default();
+        for thread in list.iter() {
+            if taken.contains(thread.id) {
+                return Err(refuse(format!("duplicate iothread id '{}' found", thread.id)));
+            }
+            taken.insert(thread.id);
+        }
+        let count = list.len() as u32;
+        let missing = self.iothreads.min(MOST_PROCESSORS).saturating_sub(count) as usize;
+        let free: Vec<u32> = (1..MOST_PROCESSORS).filter(|id| !taken.contains(*id)).take(missing).collect();
+        list.extend(free.into_iter().map(|id| IoThread { id, ..IoThread::default() }));
+        self.iothreads = self.iothreads.max(count);
+        Ok(())
+    }
+
+    fn has_iothread(&self, id: u32) -> bool {
+        match self.iothreadids.list.is_empty() {
+            true => (1..=self.iothreads).contains(&id),
+            false => self.iothreadids.list.iter().any(|thread| thread.id == id),
+        }
+    }
+
+    /// The ids of the I/O threads, in the order in which they are set up.
+    #[must_use]
+    pub fn iothread_ids(&self) -> Vec<u32> {
+        match self.iothreadids.list.is_empty() {
+            true => (1..=self.iothreads).collect(),
+            false => self.iothreadids.list.iter().map(|thread| thread.id).collect(),
+        }
+    }
+
+    fn fill_in_pins(&mut self) -> Result<()> {
+        let max = self.vcpu.max;
+        let tune = &mut self.cputune;
+        // Processors that the guest does not have are left out, as libvirt does.
+        tune.vcpupins.retain(|pin| pin.vcpu < max);
+        tune.vcpupins.sort_by_key(|pin| pin.vcpu);
+        if let Some(pair) = tune.vcpupins.windows(2).find(|pair| pair[0].vcpu == pair[1].vcpu) {
+            return Err(internal(format!("duplicate vcpupin for vcpu '{}'", pair[0].vcpu)));
+        }
+        let sets = tune
+            .vcpupins
+            .iter()
+            .map(|pin| &pin.cpuset)
+            .chain(tune.iothreadpins.iter().map(|pin| &pin.cpuset));
+        if sets.chain(&tune.emulatorpin).chain(&self.vcpu.cpuset).any(Bitmap::is_empty) {
+            return Err(unsupported("Invalid value of 'cpuset': no processor is in it"));
+        }
+        let order = self.iothread_ids();
+        for pin in &self.cputune.iothreadpins {
+            if !order.contains(&pin.iothread) {
+                return Err(unsupported(format!("Cannot find 'iothread' : {}", pin.iothread)));
+            }
+        }
+        let pins = &mut self.cputune.iothreadpins;
+        pins.sort_by_key(|pin| order.iter().position(|id| *id == pin.iothread));
+        if let Some(pair) = pins.windows(2).find(|pair| pair[0].iothread == pair[1].iothread) {
+            return Err(internal(format!("duplicate iothreadpin for same iothread '{}'", pair[0].iothread)));
+        }
+        Ok(())
+    }
+
+    /// One entry a thread.
+    fn fill_in_schedulers(&mut self) -> Result<()> {
+        let max = self.vcpu.max;
+        let mut vcpus: BTreeMap<u32, Scheduler> = BTreeMap::new();
+        for entry in &self.cputune.vcpuscheds {
+            check_scheduler(&entry.scheduler)?;
+            if entry.vcpus.is_empty() {
+                return Err(refuse("'vcpus' scheduler bitmap is empty"));
+            }
+            for vcpu in entry.vcpus.iter() {
+                if vcpu >= max {
+                    return Err(unsupported(format!("Cannot find 'vcpu' : {vcpu}")));
+                }
+                if vcpus.insert(vcpu, entry.scheduler).is_some() {
+                    return Err(plain("vcpusched attributes 'vcpus' must not overlap"));
+                }
+            }
+        }
+        self.cputune.vcpuscheds = vcpus
+            .into_iter()
+            .map(|(vcpu, scheduler)| VcpuScheduler { vcpus: Bitmap::from_iter([vcpu]), scheduler })
+            .collect();
+        let mut iothreads: BTreeMap<u32, Scheduler> = BTreeMap::new();
+        for entry in &self.cputune.iothreadscheds {
+            check_scheduler(&entry.scheduler)?;
+            if entry.iothreads.is_empty() {
+                return Err(refuse("'iothreads' scheduler bitmap is empty"));
+            }
+            for id in entry.iothreads.iter() {
+                if !self.has_iothread(id) {
+                    return Err(unsupported(format!("Cannot find 'iothread' : {id}")));
+                }
+                if iothreads.insert(id, entry.scheduler).is_some() {
+                    return Err(plain("iothreadsched attributes 'iothreads' must not overlap"));
+                }
+            }
+        }
+        self.cputune.iothreadscheds = self
+            .iothread_ids()
+            .into_iter()
+            .filter_map(|id| Some((id, iothreads.remove(&id)?)))
+            .map(|(id, scheduler)| IoThreadScheduler { iothreads: Bitmap::from_iter([id]), scheduler })
+            .collect();
+        match &self.cputune.emulatorsched {
+            Some(scheduler) => check_scheduler(scheduler),
+            None => Ok(()),
+        }
+    }
+
+    /// Parts of caches and memory bandwidth: of the guest's processors only, in order, without collisions.
+    fn fill_in_resource_control(&mut self) -> Result<()> {
+        let max = self.vcpu.max;
+        let tune = &mut self.cputune;
+        let shrink = |set: &mut Bitmap| set.truncate(max);
+        for entry in &mut tune.cachetunes {
+            shrink(&mut entry.vcpus);
+            entry.monitors.iter_mut().for_each(|monitor| shrink(&mut monitor.vcpus));
+            entry.caches.sort_by_key(|cache| (cache.level, cache.kind, cache.id));
+            check_caches(&entry.caches)?;
+        }
+        tune.cachetunes.retain(|entry| !entry.vcpus.is_empty());
+        for entry in &mut tune.memorytunes {
+            shrink(&mut entry.vcpus);
+            entry.monitors.iter_mut().for_each(|monitor| shrink(&mut monitor.vcpus));
+            entry.nodes.sort_by_key(|node| node.id);
+        }
+        tune.memorytunes.retain(|entry| !entry.vcpus.is_empty());
+        let caches: Vec<&Bitmap> = tune.cachetunes.iter().map(|entry| &entry.vcpus).collect();
+        check_groups(&caches, "Identical vcpus in cachetunes found", "Overlapping vcpus in cachetunes")?;
+        let bandwidths: Vec<&Bitmap> = tune.memorytunes.iter().map(|entry| &entry.vcpus).collect();
+        check_groups(
+            &bandwidths,
+            "Identical vcpus in memorytunes found",
+            "Overlapping vcpus in memorytunes",
+        )?;
+        for entry in &tune.cachetunes {
+            let whole = !entry.caches.is_empty();
+            check_monitors(&entry.vcpus, whole, entry.monitors.iter().map(|monitor| &monitor.vcpus))?;
+        }
+        for entry in &tune.memorytunes {
+            let whole = !entry.nodes.is_empty();
+            check_monitors(&entry.vcpus, whole, entry.monitors.iter().map(|monitor| &monitor.vcpus))?;
+        }
+        for entry in &mut tune.cachetunes {
+            entry.id.get_or_insert_with(|| format!("vcpus_{}", entry.vcpus));
+        }
+        for entry in &mut tune.memorytunes {
+            entry.id.get_or_insert_with(|| format!("vcpus_{}", entry.vcpus));
+        }
+        Ok(())
+    }
+}
+
+fn check_scheduler(scheduler: &Scheduler) -> Result<()> {
+    let real_time = matches!(scheduler.policy, SchedulerPolicy::Fifo | SchedulerPolicy::Rr);
+    match scheduler.priority {
+        None if real_time => {
+            Err(refuse(format!("missing scheduler priority for policy '{}'", scheduler.policy)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Two parts for the same content of the same cache collide; "both" collides with either half.
+fn check_caches(sorted: &[CacheAllocation]) -> Result<()> {
+    for (at, cache) in sorted.iter().enumerate() {
+        let same = |other: &&CacheAllocation| other.level == cache.level && other.id == cache.id;
+        let mut others = sorted.iter().take(at).filter(same);
+        if others.any(|other| other.kind == cache.kind || other.kind == CacheType::Both) {
+            let (level, id, kind) = (cache.level, cache.id, cache.kind);
+            return Err(Error::new(
+                ErrorCode::XML_ERROR,
+                ErrorDomain::RESCTRL,
+                format!("Colliding cache allocations for cache level '{level}' id '{id}', type '{kind}'"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_groups(groups: &[&Bitmap], identical: &str, overlapping: &str) -> Result<()> {
+    for (at, group) in groups.iter().enumerate() {
+        for other in groups.iter().take(at) {
+            if group == other {
+                return Err(refuse(identical));
+            }
+            if group.overlaps(other) {
+                return Err(refuse(overlapping));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A monitor watches all of a group or processors that no other monitor of it watches.
+fn check_monitors<'a>(
+    group: &Bitmap,
+    has_allocation: bool,
+    monitors: impl Iterator<Item = &'a Bitmap>,
+) -> Result<()> {
+    let monitors: Vec<&Bitmap> = monitors.collect();
+    for (at, monitor) in monitors.iter().enumerate() {
+        if *monitor != group && has_allocation && monitor.iter().any(|vcpu| !group.contains(vcpu)) {
+            return Err(invalid("Monitor vcpus conflicts with allocation"));
+        }
+        for other in monitors.iter().take(at) {
+            if *monitor != group && *other != group && monitor.overlaps(other) {
+                return Err(invalid("Monitor vcpus conflicts with monitors"));
+            }
+        }
+    }
+    Ok(())
+}
