@@ -5,8 +5,8 @@ mod threads;
 
 use uuid::Uuid;
 
-use super::DomainHooks;
-use super::error::unsupported;
+use super::error::{plain, refuse, unsupported};
+use super::{DomainHooks, Features};
 use crate::model::{Boot, BootDevice, Domain, DomainType, LifecycleAction, LoaderType, OsBoot};
 use crate::xml::{ErrorCode, ErrorDomain, ParseOptions, Result};
 
@@ -17,7 +17,7 @@ impl Domain {
     ///
     /// When the definition cannot be completed.
     pub fn post_parse(&mut self, options: &ParseOptions, hooks: &dyn DomainHooks) -> Result<()> {
-        self.fill_in_identity()?;
+        self.fill_in_identity(hooks)?;
         self.fill_in_os(hooks)?;
         self.fill_in_lifecycle();
         self.fill_in_threads(hooks)?;
@@ -33,9 +33,12 @@ impl Domain {
         hooks.assign_addresses(self, options)
     }
 
-    fn fill_in_identity(&mut self) -> Result<()> {
+    fn fill_in_identity(&mut self, hooks: &dyn DomainHooks) -> Result<()> {
         if self.name.is_empty() {
             return Err(crate::xml::Error::bare(ErrorCode::NO_NAME, ErrorDomain::DOMAIN));
+        }
+        if self.name.contains('/') && !hooks.features().contains(Features::NAME_SLASH) {
+            return Err(refuse(format!("name {} cannot contain '/'", self.name)));
         }
         self.uuid.get_or_insert_with(Uuid::new_v4);
         if let Some(generation) = &mut self.genid {
@@ -61,6 +64,10 @@ impl Domain {
             "linux".clone_into(&mut kind.name);
         }
         kind.arch.get_or_insert_with(|| hooks.host_arch().to_owned());
+        // Code and variables have one format.
+        if let Some(format) = self.os.nvram.as_ref().and_then(|nvram| nvram.format) {
+            self.os.loader.get_or_insert_default().format.get_or_insert(format);
+        }
         if let Some(loader) = &mut self.os.loader
             && !loader.path.is_empty()
         {
@@ -77,14 +84,14 @@ impl Domain {
 
     fn check_init(&self) -> Result<()> {
         if self.os.kind.name == "exe" && self.os.init.is_none() {
-            return Err(super::error::refuse("init binary must be specified"));
+            return Err(refuse("init binary must be specified"));
         }
         Ok(())
     }
 
     /// A guest that names nothing to boot from boots from its disk.
     fn fill_in_boot_order(&mut self) -> Result<()> {
-        if self.os.kind.name != "hvm" {
+        if self.os.kind.name != "hvm" || self.bootloader.is_some() {
             return Ok(());
         }
         let mut orders: Vec<u32> = self.boots().map(|boot| boot.order).collect();
@@ -109,10 +116,16 @@ impl Domain {
     fn boots(&self) -> impl Iterator<Item = &Boot> {
         let devices = &self.devices;
         let disks = devices.disks.iter().map(|disk| &disk.info);
+        let filesystems = devices.filesystems.iter().map(|filesystem| &filesystem.info);
         let interfaces = devices.interfaces.iter().map(|interface| &interface.info);
         let hostdevs = devices.hostdevs.iter().map(|hostdev| &hostdev.info);
         let redirected = devices.redirected.iter().map(|device| &device.info);
-        disks.chain(interfaces).chain(hostdevs).chain(redirected).filter_map(|info| info.boot.as_ref())
+        disks
+            .chain(filesystems)
+            .chain(interfaces)
+            .chain(hostdevs)
+            .chain(redirected)
+            .filter_map(|info| info.boot.as_ref())
     }
 
     fn check_sysinfo(&mut self) -> Result<()> {
@@ -122,9 +135,9 @@ impl Domain {
             let Some(text) = &tables.system.uuid else { continue };
             let given = text.parse::<Uuid>();
             match given {
-                Err(_) => return Err(super::error::plain("malformed <sysinfo> uuid element")),
+                Err(_) => return Err(plain("malformed <sysinfo> uuid element")),
                 Ok(given) if given != uuid => {
-                    return Err(super::error::plain("UUID mismatch between <uuid> and <sysinfo>"));
+                    return Err(plain("UUID mismatch between <uuid> and <sysinfo>"));
                 }
                 // Although the guest may have read the UUID in any spelling, it is told in one.
                 Ok(given) => tables.system.uuid = Some(given.hyphenated().to_string()),
@@ -133,11 +146,13 @@ impl Domain {
         Ok(())
     }
 
-    fn check_seclabels(&self) -> Result<()> {
+    fn check_seclabels(&mut self) -> Result<()> {
+        // Without a type it says no more than no label at all.
+        self.seclabels.retain(|label| label.kind.is_some());
         for (at, label) in self.seclabels.iter().enumerate() {
             let earlier = self.seclabels.iter().take(at).any(|other| other.model == label.model);
             if let Some(model) = label.model.as_deref().filter(|_| earlier) {
-                return Err(super::error::plain(format!("seclabel for model {model} is already provided")));
+                return Err(plain(format!("seclabel for model {model} is already provided")));
             }
         }
         Ok(())

@@ -6,9 +6,9 @@ use crate::xml::{Reader, Result, Xml, XmlValue};
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "seclabel", after_read = SecurityLabel::settle)]
 pub struct SecurityLabel {
-    /// Who chooses the label; by default libvirt.
-    #[xml(attr = "type", default)]
-    pub kind: SecurityLabelType,
+    /// Who chooses the label; by default libvirt, where the host confines guests at all.
+    #[xml(attr = "type")]
+    pub kind: Option<SecurityLabelType>,
     /// Which security driver: `selinux`, `apparmor`, `dac` or `none`; by default the host's first.
     #[xml(attr)]
     pub model: Option<String>,
@@ -29,7 +29,8 @@ pub struct SecurityLabel {
 impl SecurityLabel {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         use SecurityLabelType::{Dynamic, None as Unconfined, Static};
-        match (self.kind, self.relabel) {
+        let kind = self.kind.unwrap_or_default();
+        match (kind, self.relabel) {
             (Dynamic, Some(false)) => {
                 return Err(reader.refuse("dynamic label type must use resource relabeling"));
             }
@@ -39,8 +40,8 @@ impl SecurityLabel {
             (Unconfined, _) => self.relabel = None,
             (kind, given) => self.relabel = Some(given.unwrap_or(kind == Dynamic)),
         }
-        let assigned = reader.live() && self.kind != Unconfined;
-        if self.kind != Static && !assigned {
+        let assigned = reader.live() && kind != Unconfined;
+        if kind != Static && !assigned {
             self.label = None;
         } else if self.label.is_none() {
             return Err(reader.refuse("security label is missing"));
@@ -50,7 +51,7 @@ impl SecurityLabel {
         } else if self.imagelabel.is_none() {
             return Err(reader.refuse("security imagelabel is missing"));
         }
-        if self.kind != Dynamic {
+        if kind != Dynamic {
             self.baselabel = None;
         }
         if self.model.is_none()

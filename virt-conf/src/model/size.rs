@@ -25,6 +25,15 @@ pub fn scale(value: u64, unit: Option<&str>, scale: u64, limit: u64) -> Result<u
     })
 }
 
+/// The element's text times its `unit`, in bytes; without a unit it counts in `default`.
+pub(crate) fn read_scaled(reader: &Reader<'_, '_>, default: u64) -> Result<u64> {
+    let text = reader.own_text();
+    let number: u64 = text.trim_start().parse().map_err(|_| {
+        reader.refuse(format!("Invalid value '{text}' for element or attribute './{}[1]'", reader.name()))
+    })?;
+    scale(number, reader.attr_text("unit"), default, u64::MAX).map_err(|error| reader.place(error))
+}
+
 fn factor(unit: &str) -> Option<u64> {
     let lower = unit.to_ascii_lowercase();
     if matches!(lower.as_str(), "b" | "byte" | "bytes") {
@@ -46,22 +55,11 @@ impl Kib {
     pub fn from_bytes(bytes: u64) -> Self {
         Self(bytes.div_ceil(1024))
     }
-
-    /// Reads `text` in the unit that `reader`'s attribute names.
-    pub(crate) fn scan(reader: &Reader<'_, '_>, text: &str) -> Result<Self> {
-        let number: u64 = text.trim_start().parse().map_err(|_| {
-            reader.refuse(format!("Invalid value '{text}' for element or attribute './{}[1]'", reader.name()))
-        })?;
-        // The largest that still fits, in bytes, into what the hypervisors' interfaces take.
-        let bytes =
-            scale(number, reader.attr_text("unit"), 1024, u64::MAX).map_err(|error| reader.place(error))?;
-        Ok(Self::from_bytes(bytes))
-    }
 }
 
 impl Fields for Kib {
     fn read(reader: &Reader<'_, '_>) -> Result<Self> {
-        Self::scan(reader, &reader.own_text())
+        read_scaled(reader, 1024).map(Self::from_bytes)
     }
     fn write_attrs(&self, writer: &mut Writer) {
         writer.attr_text("unit", "KiB");
@@ -99,11 +97,7 @@ impl PrettyBytes {
 
 impl Fields for PrettyBytes {
     fn read(reader: &Reader<'_, '_>) -> Result<Self> {
-        let text = reader.own_text();
-        let number: u64 = text.trim_start().parse().map_err(|_| {
-            reader.refuse(format!("Invalid value '{text}' for element or attribute './{}[1]'", reader.name()))
-        })?;
-        scale(number, reader.attr_text("unit"), 1, u64::MAX).map(Self).map_err(|error| reader.place(error))
+        read_scaled(reader, 1).map(Self)
     }
     fn write_attrs(&self, writer: &mut Writer) {
         writer.attr_text("unit", self.pretty().1);

@@ -1,6 +1,6 @@
 //! `<sysinfo>`: what firmware tells the guest about its machine.
 
-use crate::xml::Xml;
+use crate::xml::{Reader, Result, Xml};
 
 /// What firmware tells about the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -222,7 +222,7 @@ pub struct FwcfgInfo {
 
 /// One file of QEMU's firmware configuration device.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "entry")]
+#[xml(name = "entry", after_read = FwcfgEntry::settle)]
 pub struct FwcfgEntry {
     /// What the guest calls it; by convention it begins with `opt/`.
     #[xml(attr)]
@@ -233,4 +233,14 @@ pub struct FwcfgEntry {
     /// Its content.
     #[xml(text, skip_if = String::is_empty)]
     pub value: String,
+}
+
+impl FwcfgEntry {
+    /// A file's content counts, not the text beside it.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        if self.file.is_some() {
+            self.value.clear();
+        }
+        Ok(())
+    }
 }

@@ -143,7 +143,11 @@ impl Builder<'_, '_> {
         if !self.has(Flag::Vmgenid) {
             return Err(unsupported("this QEMU doesn't support genid"));
         }
-        self.device(&Props::device("vmgenid").text("guid", &genid.text).text("id", "vmgenid0"));
+        self.device(
+            &Props::device("vmgenid")
+                .text("guid", &genid.id.unwrap_or_default().to_string())
+                .text("id", "vmgenid0"),
+        );
         Ok(())
     }
 

@@ -1,12 +1,12 @@
 //! `<features>`: what the machine and the hypervisor offer the guest.
 
 use super::Hyperv;
-use crate::model::{Kib, PrettyBytes, Switch};
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::model::{Kib, PrettyBytes, Switch, read_scaled};
+use crate::xml::{Element, Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// What the machine and the hypervisor offer the guest. Where a feature is absent, the hypervisor decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "features", after_read = DomainFeatures::settle)]
+#[xml(name = "features", before_read = DomainFeatures::refuse_unknown)]
 pub struct DomainFeatures {
     /// ACPI, for power management and much else.
     #[xml(flag)]
@@ -140,7 +140,30 @@ pub struct Smm {
     pub state: Switch,
     /// How much memory is reserved for it, where it is on; the hypervisor's choice by default.
     #[xml(child = "tseg")]
-    pub tseg: Option<PrettyBytes>,
+    pub tseg: Option<TsegSize>,
+}
+
+/// The memory reserved for system management mode, in bytes; read in MiB where there is no unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TsegSize(pub u64);
+
+impl Fields for TsegSize {
+    fn read(reader: &Reader<'_, '_>) -> Result<Self> {
+        read_scaled(reader, 1 << 20).map(Self)
+    }
+    fn write_attrs(&self, writer: &mut Writer) {
+        PrettyBytes(self.0).write_attrs(writer);
+    }
+    fn write_children(&self, writer: &mut Writer) {
+        PrettyBytes(self.0).write_children(writer);
+    }
+    fn describe(_: Option<&Self>, shape: &mut Shape) {
+        PrettyBytes::describe(None, shape);
+    }
+}
+
+impl Element for TsegSize {
+    const NAME: &'static str = "tseg";
 }
 
 /// Who emulates the I/O interrupt controller.
@@ -238,7 +261,7 @@ pub enum Aia {
 
 /// What KVM offers. Each is off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "kvm", keep_empty, after_read = KvmFeatures::settle)]
+#[xml(name = "kvm", keep_empty, before_read = KvmFeatures::refuse_unknown)]
 pub struct KvmFeatures {
     /// Whether the guest cannot see that it runs on KVM.
     #[xml(attr = "hidden/@state", required)]
@@ -271,7 +294,7 @@ pub struct DirtyRing {
 
 /// What Xen offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "xen", keep_empty, after_read = XenFeatures::settle)]
+#[xml(name = "xen", keep_empty, before_read = XenFeatures::refuse_unknown)]
 pub struct XenFeatures {
     /// Whether a paravirtualized guest sees the host's memory map.
     #[xml(attr = "e820_host/@state", required)]
@@ -384,7 +407,7 @@ pub enum CapabilitiesPolicy {
 }
 
 impl DomainFeatures {
-    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+    fn refuse_unknown(reader: &Reader<'_, '_>) -> Result<()> {
         match reader.unnamed_child::<Self>() {
             Some(name) => Err(reader.unsupported(format!("unexpected feature '{name}'"))),
             None => Ok(()),
@@ -393,7 +416,7 @@ impl DomainFeatures {
 }
 
 impl KvmFeatures {
-    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+    fn refuse_unknown(reader: &Reader<'_, '_>) -> Result<()> {
         match reader.unnamed_child::<Self>() {
             Some(name) => Err(reader.unsupported(format!("unsupported KVM feature: {name}"))),
             None => Ok(()),
@@ -402,7 +425,7 @@ impl KvmFeatures {
 }
 
 impl XenFeatures {
-    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+    fn refuse_unknown(reader: &Reader<'_, '_>) -> Result<()> {
         match reader.unnamed_child::<Self>() {
             Some(name) => Err(reader.unsupported(format!("unsupported Xen feature: {name}"))),
             None => Ok(()),

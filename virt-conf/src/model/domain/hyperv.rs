@@ -5,7 +5,7 @@ use crate::xml::{NonZero, Reader, Result, Xml, XmlValue};
 
 /// Hyper-V's enlightenments. Each is off by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "hyperv", keep_empty, after_read = Hyperv::settle)]
+#[xml(name = "hyperv", keep_empty, before_read = Hyperv::refuse_unknown)]
 pub struct Hyperv {
     /// Where the set of enlightenments comes from; `custom` by default.
     #[xml(attr, default)]
@@ -128,7 +128,7 @@ pub struct HypervVendorId {
 }
 
 impl Hyperv {
-    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+    fn refuse_unknown(reader: &Reader<'_, '_>) -> Result<()> {
         match reader.unnamed_child::<Self>() {
             Some(name) => {
                 Err(reader.unsupported(format!("unsupported HyperV Enlightenment feature: {name}")))

@@ -1,11 +1,11 @@
 //! `<os>`: how the guest boots.
 
 use crate::model::DiskSource;
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// How the guest boots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "os", keep_empty)]
+#[xml(name = "os", keep_empty, after_read = Os::settle)]
 pub struct Os {
     /// What kind of firmware the driver picks; by default the definition names the files.
     #[xml(attr)]
@@ -72,7 +72,7 @@ pub struct Os {
     #[xml(child, default)]
     pub bios: Bios,
     /// Where the guest's SMBIOS tables come from; the hypervisor by default.
-    #[xml(attr = "smbios/@mode", required)]
+    #[xml(attr = "smbios/@mode", required, read_if = Os::has_smbios_mode)]
     pub smbios: Option<SmbiosMode>,
 }
 
@@ -123,7 +123,7 @@ pub struct OsFirmwareFeature {
 }
 
 /// What firmware can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, XmlValue)]
 pub enum OsFirmwareFeatureName {
     /// It comes with keys, so that secure boot is in force.
     #[xml("enrolled-keys")]
@@ -277,7 +277,7 @@ pub enum BootDevice {
 
 /// Whether the firmware offers a menu.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "bootmenu")]
+#[xml(name = "bootmenu", after_read = BootMenu::settle)]
 pub struct BootMenu {
     /// Whether it does.
     #[xml(attr)]
@@ -312,7 +312,36 @@ pub enum SmbiosMode {
 
 impl Nvram {
     /// The blanks around `<source>` are no path.
-    fn has_path(reader: &crate::xml::Reader<'_, '_>) -> bool {
+    fn has_path(reader: &Reader<'_, '_>) -> bool {
         reader.attr_text("type").is_none()
+    }
+}
+
+impl Os {
+    /// "none" says the same as nothing.
+    fn has_smbios_mode(reader: &Reader<'_, '_>) -> bool {
+        reader.first("smbios").is_none_or(|element| element.attr_text("mode") != Some("none"))
+    }
+
+    /// Each kind of guest has a way to boot of its own; what belongs to another is not read, as in libvirt.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        if self.kind.name != "exe" {
+            (self.init, self.initdir, self.inituser, self.initgroup) = (None, None, None, None);
+            self.initargs.clear();
+            self.initenvs.clear();
+        }
+        if self.firmware.is_none() {
+            self.firmware_features.features.clear();
+        }
+        self.firmware_features.features.sort_by_key(|feature| feature.name);
+        Ok(())
+    }
+}
+
+impl BootMenu {
+    /// How long a menu waits that is not there does not count.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.timeout = self.timeout.filter(|_| self.enable == Some(true));
+        Ok(())
     }
 }
