@@ -100,7 +100,7 @@ impl Engine {
 /// The video device and its head that show screen number `screen`.
 fn head(domain: &Domain, mut screen: u32) -> Option<(String, u32)> {
     for video in &domain.devices.videos {
-        let heads = video.model.as_ref().map_or(1, |model| model.heads).max(1);
+        let heads = video.model.as_ref().and_then(|model| model.heads).unwrap_or(1).max(1);
         if screen < heads {
             return Some((video.info.alias.clone()?, screen));
         }
