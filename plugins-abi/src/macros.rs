@@ -395,7 +395,8 @@ macro_rules! abi_flags {
             pub fn only(self, handled: Self, function: &str) -> $crate::Result<()> {
                 match self.difference(handled).bits() {
                     0 => Ok(()),
-                    bits => Err($crate::Error::new(
+                    // libvirt says this one without the prefix of its code.
+                    bits => Err($crate::Error::verbatim(
                         $crate::ErrorCode::INVALID_ARG,
                         $crate::ErrorDomain::NONE,
                         format!("unsupported flags (0x{bits:x}) in function {function}"),

@@ -1,1 +1,13 @@
-//! The test driver.
+#![doc = include_str!("../README.md")]
+
+mod caps;
+mod config;
+mod console;
+mod definition;
+mod driver;
+mod engine;
+mod error;
+mod plan;
+mod screen;
+
+pub use driver::TestDriver;

@@ -1,1 +1,3 @@
 //! The test driver as a plugin.
+
+virt_core::export_driver!(virt_driver_test::TestDriver);

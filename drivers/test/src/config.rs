@@ -1,0 +1,181 @@
+//! The simulated hosts: the default one, and those that `<node>` documents describe.
+
+use std::path::{Path, PathBuf};
+
+use roxmltree::{Document, Node as Element};
+use virt_core::driver::{DomainState, Error, ErrorCode, ErrorDomain, NodeInfo, Result};
+
+use crate::engine::{Beginning, Node};
+use crate::{caps, definition, error};
+
+/// The namespace of this driver's own elements in a domain.
+const NAMESPACE: &str = "http://libvirt.org/schemas/domain/test/1.0";
+
+/// The guest of the default host.
+const DEFAULT_GUEST: &str = "
+<domain type='test'>
+  <name>test</name>
+  <uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>
+  <memory>8388608</memory>
+  <currentMemory>2097152</currentMemory>
+  <vcpu>2</vcpu>
+  <os>
+    <type>hvm</type>
+  </os>
+  <devices>
+    <disk type='file' device='disk'>
+      <source file='/guest/diskimage1'/>
+      <target dev='vda' bus='virtio'/>
+      <address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>
+    </disk>
+    <interface type='network'>
+      <mac address='aa:bb:cc:dd:ee:ff'/>
+      <source network='default'/>
+      <target dev='testnet0'/>
+      <address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0'/>
+    </interface>
+    <memballoon model='virtio'>
+      <address type='pci' domain='0x0000' bus='0x00' slot='0x02' function='0x0'/>
+    </memballoon>
+  </devices>
+</domain>";
+
+/// The default host, with its guest running.
+pub(crate) fn default_node() -> Result<Node> {
+    let node = Node::new(caps::node_info(), true);
+    let domain = definition::read(DEFAULT_GUEST, false)?;
+    node.begin_with(domain, RUNNING)?;
+    Ok(node)
+}
+
+const RUNNING: Beginning = Beginning { state: DomainState::Running, transient: false, managed_save: false };
+
+/// The host that the document in this file describes.
+pub(crate) fn node_from_file(path: &Path) -> Result<Node> {
+    let text = read(path)?;
+    let document = parse(&text, path)?;
+    let root = document.root_element();
+    if root.tag_name().name() != "node" {
+        let name = root.tag_name().name();
+        return Err(refuse(format!("expecting root element of 'node', not '{name}'"), ErrorDomain::XML));
+    }
+    let node = Node::new(node_info(root)?, false);
+    for element in children(root, "domain") {
+        // A domain stands in the document itself or in a file that it names.
+        match element.attribute("file") {
+            None => begin(&node, element)?,
+            Some(file) => {
+                let path = beside(path, file);
+                let text = read(&path)?;
+                begin(&node, parse(&text, &path)?.root_element())?;
+            }
+        }
+    }
+    Ok(node)
+}
+
+/// A relative path counts from the directory of the document that has it.
+fn beside(path: &Path, file: &str) -> PathBuf {
+    path.parent().unwrap_or(Path::new("/")).join(file)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| error::file(path, error))
+}
+
+fn parse<'a>(text: &'a str, path: &Path) -> Result<Document<'a>> {
+    Document::parse(text).map_err(|error| {
+        let detail = format!("{}:{}: {error}", path.display(), error.pos().row);
+        Error::new(ErrorCode::XML_DETAIL, ErrorDomain::NONE, detail)
+    })
+}
+
+/// `<cpu>` and `<memory>`; what is left out is as on the default host.
+fn node_info(root: Element<'_, '_>) -> Result<NodeInfo> {
+    let mut info = caps::node_info();
+    if let Some(cpu) = children(root, "cpu").next() {
+        let fields = [
+            ("nodes", &mut info.nodes),
+            ("sockets", &mut info.sockets),
+            ("cores", &mut info.cores),
+            ("threads", &mut info.threads),
+            ("active", &mut info.cpus),
+            ("mhz", &mut info.mhz),
+        ];
+        for (name, field) in fields {
+            if let Some(text) = text_of(cpu, name) {
+                let what =
+                    if name == "active" { "node active cpu".into() } else { format!("node cpu {name}") };
+                *field = number(&text, &what)?;
+            }
+        }
+        info.model = text_of(cpu, "model").unwrap_or(info.model);
+    }
+    if let Some(text) = text_of(root, "memory") {
+        info.memory = number(&text, "node memory")?;
+    }
+    Ok(info)
+}
+
+/// Adds a guest as `<test:runstate>`, `<test:transient>` and `<test:hasmanagedsave>` want it.
+fn begin(node: &Node, element: Element<'_, '_>) -> Result<()> {
+    let own = |name: &'static str| {
+        let is_own = move |it: &Element<'_, '_>| it.has_tag_name((NAMESPACE, name));
+        element.children().find(is_own)
+    };
+    let xml = standing_alone(element);
+    let domain = definition::read(&xml, false)?;
+    let mut beginning = RUNNING;
+    if let Some(text) = own("runstate").map(|it| it.text().unwrap_or_default().trim().to_owned()) {
+        let state: i32 = number(&text, "runstate")?;
+        let known = DomainState::ALL.iter().find(|known| known.number() == state);
+        let range = || refuse(format!("runstate '{state}' out of range'"), ErrorDomain::TEST);
+        beginning.state = *known.ok_or_else(range)?;
+    }
+    beginning.transient = own("transient").is_some();
+    if beginning.transient && !beginning.state.is_active() {
+        let sentence = "transient domain cannot have runstate 'shutoff'";
+        return Err(refuse(sentence, ErrorDomain::TEST));
+    }
+    beginning.managed_save = own("hasmanagedsave").is_some();
+    if beginning.managed_save && beginning.state.is_active() {
+        let sentence = "domain with managedsave data can only have runstate 'shutoff'";
+        return Err(refuse(sentence, ErrorDomain::TEST));
+    }
+    node.begin_with(domain, beginning)
+}
+
+/// The text of an element, with the namespaces that the document declares around it.
+fn standing_alone(element: Element<'_, '_>) -> String {
+    let text = element.document().input_text();
+    let text = text.get(element.range()).unwrap_or_default();
+    let name = text.find(|c: char| c.is_whitespace() || c == '/' || c == '>').unwrap_or(text.len());
+    let (start, rest) = text.split_at(name);
+    let tag = rest.split('>').next().unwrap_or_default();
+    let around = element.namespaces().filter_map(|namespace| {
+        let attribute = format!("xmlns:{}=", namespace.name().filter(|name| *name != "xml")?);
+        let declared_here = tag.contains(&attribute);
+        (!declared_here).then(|| format!(" {attribute}\"{}\"", namespace.uri().replace('"', "&quot;")))
+    });
+    format!("{start}{}{rest}", around.collect::<String>())
+}
+
+fn children<'a, 'input>(
+    parent: Element<'a, 'input>,
+    name: &'static str,
+) -> impl Iterator<Item = Element<'a, 'input>> {
+    parent.children().filter(move |child| child.has_tag_name(name))
+}
+
+fn text_of(parent: Element<'_, '_>, name: &'static str) -> Option<String> {
+    let text = children(parent, name).next()?.text()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T> {
+    text.parse().map_err(|_| refuse(format!("invalid {what} value"), ErrorDomain::TEST))
+}
+
+fn refuse(sentence: impl AsRef<str>, domain: ErrorDomain) -> Error {
+    Error::new(ErrorCode::XML_ERROR, domain, sentence)
+}

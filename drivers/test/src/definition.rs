@@ -1,0 +1,100 @@
+//! Domain XML: what this hypervisor adds to reading it, and how it is written.
+
+use std::collections::HashSet;
+
+use virt_conf::domain::{DomainHooks, Features};
+use virt_conf::model::Domain;
+use virt_conf::xml::{FormatFlags, FormatOptions, ParseFlags, ParseOptions};
+use virt_core::driver::Result;
+
+use crate::caps;
+
+/// What the names of the host's ends of interfaces begin with.
+const INTERFACE_PREFIX: &str = "testnet";
+
+/// What the simulated hypervisor adds to a domain.
+struct Hooks;
+
+impl DomainHooks for Hooks {
+    fn features(&self) -> Features {
+        Features::MEMORY_HOTPLUG
+            | Features::OFFLINE_VCPUPIN
+            | Features::INDIVIDUAL_VCPUS
+            | Features::USER_ALIAS
+            | Features::FW_AUTOSELECT
+            | Features::NET_MODEL_STRING
+    }
+
+    fn namespaces(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn domain_post_parse_basic(&self, domain: &mut Domain, _: &ParseOptions) -> Result<()> {
+        domain.os.kind.arch.get_or_insert_with(|| caps::ARCHITECTURE.to_owned());
+        Ok(())
+    }
+}
+
+/// Reads a definition. `strict` refuses what no model knows.
+pub(crate) fn read(xml: &str, strict: bool) -> Result<Domain> {
+    let options = ParseOptions { strict, ..ParseOptions::from(ParseFlags::INACTIVE) };
+    let mut domain = Domain::from_xml(xml, &options, &Hooks)?;
+    name_interfaces(&mut domain);
+    Ok(domain)
+}
+
+/// Writes a definition, or what runs.
+pub(crate) fn write(domain: &Domain, flags: FormatFlags) -> String {
+    domain.to_xml(&FormatOptions::from(flags))
+}
+
+/// Gives the host's end of every interface a name, unique in this domain.
+fn name_interfaces(domain: &mut Domain) {
+    let interfaces = &mut domain.devices.interfaces;
+    let mut taken: HashSet<String> = interfaces.iter().filter_map(|it| it.target.dev.clone()).collect();
+    let mut number = 0;
+    for target in interfaces.iter_mut().map(|it| &mut it.target).filter(|it| it.dev.is_none()) {
+        let mut next = || {
+            let name = format!("{INTERFACE_PREFIX}{number}");
+            number += 1;
+            name
+        };
+        let mut name = next();
+        while !taken.insert(name.clone()) {
+            name = next();
+        }
+        target.dev = Some(name);
+    }
+}
+
+/// The memory that the domain can have, in KiB.
+pub(crate) fn maximum_memory(domain: &Domain) -> u64 {
+    domain.memory.map_or(0, |memory| memory.size.0)
+}
+
+/// The memory that the domain is left, in KiB.
+pub(crate) fn memory(domain: &Domain) -> u64 {
+    domain.current_memory.map_or_else(|| maximum_memory(domain), |size| size.0)
+}
+
+/// The processors that are there.
+pub(crate) fn vcpus(domain: &Domain) -> u32 {
+    domain.vcpu.current.unwrap_or(domain.vcpu.max)
+}
+
+/// Sets the number of processors that are there, at most the maximum.
+pub(crate) fn set_vcpus(domain: &mut Domain, count: u32) {
+    domain.vcpu.current = (count < domain.vcpu.max).then_some(count);
+    domain.vcpus.list.sort_by_key(|vcpu| vcpu.id);
+    for (order, vcpu) in (0..).zip(&mut domain.vcpus.list) {
+        vcpu.enabled = order < count;
+    }
+}
+
+/// Sets the number of processors that can be there.
+pub(crate) fn set_maximum_vcpus(domain: &mut Domain, maximum: u32) {
+    let count = vcpus(domain).min(maximum);
+    domain.vcpu.max = maximum;
+    domain.vcpus.list.retain(|vcpu| vcpu.id < maximum);
+    set_vcpus(domain, count);
+}

@@ -1,0 +1,292 @@
+//! The simulated host: its guests and everything that can be done to them, on plain values.
+
+mod events;
+mod guest;
+mod guests;
+mod metadata;
+mod tuning;
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use uuid::Uuid;
+use virt_conf::model::Domain;
+use virt_core::driver::{
+    DefinedDetail, DomainIdentity, DomainState, DomainSummary, ErrorDomain, LifecycleEvent, ListDomains,
+    NodeInfo, Result, ShutoffReason, StoppedDetail, UndefinedDetail,
+};
+
+pub(crate) use events::Reader;
+pub(crate) use guest::Guest;
+
+use crate::error;
+use events::{EventLog, Occurrence};
+use guests::Guests;
+
+/// A simulated host.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Its CPUs and memory.
+    pub(crate) info: NodeInfo,
+    /// Whether its NUMA nodes are described.
+    pub(crate) has_cells: bool,
+    guests: RwLock<Guests>,
+    events: Arc<EventLog>,
+}
+
+/// What a guest is when a host begins to exist.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beginning {
+    /// `Shutoff`, or the state in which it runs.
+    pub(crate) state: DomainState,
+    /// Whether it has no definition.
+    pub(crate) transient: bool,
+    /// Whether it has a managed save image.
+    pub(crate) managed_save: bool,
+}
+
+impl Node {
+    /// A host without guests.
+    pub(crate) fn new(info: NodeInfo, has_cells: bool) -> Self {
+        Self { info, has_cells, guests: RwLock::default(), events: Arc::default() }
+    }
+
+    /// Adds a guest that was there from the beginning; nobody is told.
+    pub(crate) fn begin_with(&self, domain: Domain, beginning: Beginning) -> Result<()> {
+        let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
+        let mut guests = self.write();
+        if guests.owner_of(&domain, uuid)?.is_some() {
+            return Err(error::invalid(format!("domain '{}' is already active", domain.name)));
+        }
+        let mut guest = Guest::defined(uuid, domain.clone());
+        if beginning.state.is_active() {
+            guest.run_as(guests.next_id(), domain, beginning.state, 0);
+        }
+        if beginning.transient {
+            guest.config = None;
+        }
+        guest.managed_save = beginning.managed_save;
+        guests.add(guest);
+        Ok(())
+    }
+
+    /// The guests that `filter` asks for.
+    pub(crate) fn list(&self, filter: ListDomains) -> Vec<DomainSummary> {
+        let guests = self.read();
+        let summaries = guests.iter().map(Guest::summary);
+        if filter.is_empty() {
+            return summaries.collect();
+        }
+        summaries.filter(|summary| filter.accepts(summary)).collect()
+    }
+
+    pub(crate) fn lookup_by_name(&self, name: &str) -> Result<DomainIdentity> {
+        self.read().with_name(name).map(Guest::identity).ok_or_else(error::no_domain)
+    }
+
+    pub(crate) fn lookup_by_uuid(&self, uuid: Uuid) -> Result<DomainIdentity> {
+        self.read().with_uuid(uuid).map(Guest::identity).ok_or_else(error::no_domain)
+    }
+
+    pub(crate) fn lookup_by_id(&self, id: u32) -> Result<DomainIdentity> {
+        self.read().with_id(id).map(Guest::identity).ok_or_else(error::no_domain)
+    }
+
+    /// Asks a guest something.
+    pub(crate) fn ask<T>(&self, uuid: Uuid, question: impl FnOnce(&Guest) -> T) -> Result<T> {
+        self.read().by_uuid(uuid).map(question)
+    }
+
+    /// Gives a guest a definition: a new one, or another for its next start.
+    pub(crate) fn define(&self, domain: Domain) -> Result<DomainIdentity> {
+        let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
+        let mut guests = self.write();
+        let detail = if guests.owner_of(&domain, uuid)?.is_none() {
+            guests.add(Guest::defined(uuid, domain));
+            DefinedDetail::Added
+        } else {
+            guests.change(uuid, |guest| {
+                guest.updated = guest.is_active();
+                guest.config = Some(Arc::new(domain));
+                Ok(())
+            })?;
+            DefinedDetail::Updated
+        };
+        let identity = guests.by_uuid(uuid)?.identity();
+        let defined = Occurrence::lifecycle(LifecycleEvent::Defined, detail.number());
+        self.events.publish(&identity, vec![defined]);
+        Ok(identity)
+    }
+
+    /// Takes a guest's definition away; `managed_save`: its managed save image too.
+    pub(crate) fn undefine(&self, uuid: Uuid, managed_save: bool) -> Result<()> {
+        self.change(uuid, |guest| {
+            if guest.managed_save && !managed_save {
+                return Err(error::invalid("Refusing to undefine while domain managed save image exists"));
+            }
+            guest.managed_save = false;
+            guest.config = None;
+            let detail = UndefinedDetail::Removed.number();
+            Ok(vec![Occurrence::lifecycle(LifecycleEvent::Undefined, detail)])
+        })
+    }
+
+    /// Gives an inactive guest another name.
+    pub(crate) fn rename(&self, uuid: Uuid, name: &str) -> Result<()> {
+        let mut guests = self.write();
+        let before = guests.by_uuid(uuid)?.identity();
+        if before.name == name {
+            return Err(error::invalid("Can't rename domain to itself"));
+        }
+        if before.id.is_some() {
+            return Err(error::invalid("cannot rename active domain").in_domain(ErrorDomain::TEST));
+        }
+        if guests.with_name(name).is_some() {
+            return Err(error::invalid(format!("domain with name '{name}' already exists")));
+        }
+        guests.change(uuid, |guest| {
+            name.clone_into(&mut guest.name);
+            if let Some(config) = &mut guest.config {
+                name.clone_into(&mut Arc::make_mut(config).name);
+            }
+            Ok(())
+        })?;
+        let renamed = |event, detail| vec![Occurrence::lifecycle(event, detail)];
+        let undefined = renamed(LifecycleEvent::Undefined, UndefinedDetail::Renamed.number());
+        self.events.publish(&before, undefined);
+        let defined = renamed(LifecycleEvent::Defined, DefinedDetail::Renamed.number());
+        self.events.publish(&guests.by_uuid(uuid)?.identity(), defined);
+        Ok(())
+    }
+
+    /// Starts a defined guest.
+    pub(crate) fn start(&self, uuid: Uuid, paused: bool) -> Result<DomainIdentity> {
+        let mut guests = self.write();
+        let guest = guests.by_uuid(uuid)?;
+        if guest.is_active() {
+            return Err(guest.already_running());
+        }
+        let id = guests.next_id();
+        let occurrences = guests.change(uuid, |guest| Ok(guest.start(id, None, paused)))?;
+        let identity = guests.by_uuid(uuid)?.identity();
+        self.events.publish(&identity, occurrences);
+        Ok(identity)
+    }
+
+    /// Starts a guest that is not defined, or a defined one in another shape this once.
+    pub(crate) fn start_transient(&self, domain: Domain, paused: bool) -> Result<DomainIdentity> {
+        let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
+        let mut guests = self.write();
+        match guests.owner_of(&domain, uuid)? {
+            Some(guest) if guest.is_active() => {
+                return Err(error::invalid(format!("domain '{}' is already active", domain.name)));
+            }
+            Some(_) => {}
+            None => guests.add(Guest::transient(uuid, &domain.name)),
+        }
+        let id = guests.next_id();
+        let occurrences = guests.change(uuid, |guest| Ok(guest.start(id, Some(domain), paused)))?;
+        let identity = guests.by_uuid(uuid)?.identity();
+        self.events.publish(&identity, occurrences);
+        Ok(identity)
+    }
+
+    pub(crate) fn shut_down(&self, uuid: Uuid) -> Result<()> {
+        self.change(uuid, Guest::shut_down)
+    }
+
+    pub(crate) fn reboot(&self, uuid: Uuid) -> Result<()> {
+        self.change(uuid, Guest::reboot)
+    }
+
+    pub(crate) fn reset(&self, uuid: Uuid) -> Result<()> {
+        self.change(uuid, Guest::reset)
+    }
+
+    pub(crate) fn destroy(&self, uuid: Uuid) -> Result<()> {
+        self.change(uuid, Guest::destroy)
+    }
+
+    pub(crate) fn suspend(&self, uuid: Uuid) -> Result<()> {
+        self.change(uuid, Guest::suspend)
+    }
+
+    pub(crate) fn resume(&self, uuid: Uuid) -> Result<()> {
+        self.change(uuid, Guest::resume)
+    }
+
+    pub(crate) fn set_autostart(&self, uuid: Uuid, autostart: bool) -> Result<()> {
+        self.change(uuid, |guest| {
+            guest.autostart = autostart;
+            Ok(Vec::new())
+        })
+    }
+
+    /// A guest shut down, rebooted or crashed from inside. Harmless where it has ended meanwhile.
+    pub(crate) fn guest_asks(&self, uuid: Uuid, request: GuestRequest) {
+        let result = self.change(uuid, |guest| match request {
+            _ if !guest.is_active() => Ok(Vec::new()),
+            GuestRequest::PowerOff => Ok(guest.powered_off()),
+            GuestRequest::Reboot => guest.reboot(),
+            GuestRequest::Crash => Ok(guest.crashed()),
+        });
+        if let Err(error) = result {
+            log::debug!("a guest's own {request:?} came too late: {error}");
+        }
+    }
+
+    /// Starts every guest that starts with the host; answers the errors.
+    pub(crate) fn host_start(&self) -> Vec<String> {
+        let waiting = self.list(ListDomains::AUTOSTART | ListDomains::INACTIVE);
+        let results = waiting.iter().map(|guest| (guest, self.start(guest.uuid, false)));
+        results.filter_map(|(guest, result)| Some(format!("{}: {}", guest.name, result.err()?))).collect()
+    }
+
+    /// Shuts every guest down; answers what became of each.
+    pub(crate) fn host_stop(&self) -> Vec<String> {
+        let active = self.list(ListDomains::ACTIVE);
+        let stop = |guest: &mut Guest| {
+            // A guest that would restart must not when its host goes down.
+            guest.running()?;
+            Ok(guest.stop(ShutoffReason::Shutdown, StoppedDetail::Shutdown))
+        };
+        let results = active.iter().map(|guest| (guest, self.change(guest.uuid, stop)));
+        let word =
+            |result: Result<()>| result.map_or_else(|error| error.to_string(), |()| "shut down".into());
+        results.map(|(guest, result)| format!("{}: {}", guest.name, word(result))).collect()
+    }
+
+    /// What happens from now on, or from the event of this number on.
+    pub(crate) fn subscribe(&self, from: Option<u64>) -> Result<Reader> {
+        self.events.subscribe(from)
+    }
+
+    /// Changes a guest, and tells what happened, under the identity it has afterwards.
+    fn change(&self, uuid: Uuid, change: impl FnOnce(&mut Guest) -> Result<Vec<Occurrence>>) -> Result<()> {
+        let mut guests = self.write();
+        guests.change(uuid, |guest| {
+            let occurrences = change(guest)?;
+            self.events.publish(&guest.identity(), occurrences);
+            Ok(())
+        })
+    }
+
+    /// Every change is whole before it can panic, so a poisoned lock is as good as any.
+    fn read(&self) -> RwLockReadGuard<'_, Guests> {
+        self.guests.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Guests> {
+        self.guests.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a guest does of its own accord.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GuestRequest {
+    /// It shuts down.
+    PowerOff,
+    /// It reboots.
+    Reboot,
+    /// Its kernel panics.
+    Crash,
+}

@@ -1,0 +1,52 @@
+//! The sentences of this driver, each libvirt's, and what foreign errors become.
+
+use std::path::Path;
+
+use uuid::Uuid;
+use virt_core::driver::{Error, ErrorCode, ErrorDomain};
+
+/// Nothing of this name or number.
+pub(crate) fn no_domain() -> Error {
+    Error::bare(ErrorCode::NO_DOMAIN, ErrorDomain::TEST)
+}
+
+/// A handle to a domain that is gone.
+pub(crate) fn gone(uuid: Uuid) -> Error {
+    Error::new(ErrorCode::NO_DOMAIN, ErrorDomain::TEST, format!("no domain with matching uuid '{uuid}'"))
+}
+
+/// The domain's state, or its kind, does not allow this.
+pub(crate) fn invalid(sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::DOMAIN, sentence)
+}
+
+/// A value that is out of range.
+pub(crate) fn argument(sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::INVALID_ARG, ErrorDomain::TEST, sentence)
+}
+
+/// An argument that no driver accepts; libvirt says this without its usual prefix.
+pub(crate) fn misuse(sentence: impl Into<String>) -> Error {
+    Error::verbatim(ErrorCode::INVALID_ARG, ErrorDomain::DOMAIN, sentence)
+}
+
+/// A name or a UUID that belongs to another domain.
+pub(crate) fn taken(sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::DOMAIN, sentence)
+}
+
+/// What libvirt's test driver calls an internal error although the caller is at fault.
+pub(crate) fn internal(sentence: impl AsRef<str>) -> Error {
+    Error::internal(ErrorDomain::TEST, sentence)
+}
+
+/// A file of ours that cannot be read.
+pub(crate) fn file(path: &Path, error: std::io::Error) -> Error {
+    let step = if error.kind() == std::io::ErrorKind::IsADirectory { "read" } else { "open" };
+    Error::system(ErrorDomain::NONE, format!("Failed to {step} file '{}'", path.display()), error)
+}
+
+/// A descriptor that the kernel does not give us.
+pub(crate) fn descriptor(errno: nix::errno::Errno) -> Error {
+    Error::system(ErrorDomain::TEST, "cannot create an eventfd", errno)
+}
