@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub use compare::{equal_text, equal_xml};
+pub use compare::{equal_text, equal_xml, lost_xml};
 pub use exceptions::Exceptions;
 pub use manifest::{Case, Corpus, Expected, Params};
 
@@ -44,7 +44,13 @@ pub trait Kind: Sync {
 
 /// Every kind that this workspace can run.
 pub fn kinds() -> &'static [&'static dyn Kind] {
-    &[&domain::Domain, &document::NodeDevice]
+    &[
+        &domain::Domain,
+        &document::NodeDevice,
+        &document::Secret,
+        &document::StoragePool,
+        &document::StorageVolume,
+    ]
 }
 
 /// One case, and what came of it.

@@ -62,13 +62,33 @@ fn is_mac(text: &str) -> bool {
 ///
 /// When one of them is not XML.
 pub fn equal_xml(expected: &str, actual: &str) -> anyhow::Result<Option<String>> {
+    compare(expected, actual, Extra::Counts)
+}
+
+/// The first thing of `input` that `actual` lacks, compared as [`equal_xml`] does; what `actual` has besides is free.
+///
+/// # Errors
+///
+/// When one of them is not XML.
+pub fn lost_xml(input: &str, actual: &str) -> anyhow::Result<Option<String>> {
+    compare(input, actual, Extra::IsFree)
+}
+
+/// Whether what only the actual document has is a difference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extra {
+    Counts,
+    IsFree,
+}
+
+fn compare(expected: &str, actual: &str, extra: Extra) -> anyhow::Result<Option<String>> {
     let expected = roxmltree::Document::parse(expected)?;
     let actual = roxmltree::Document::parse(actual)?;
     let root = expected.root_element();
-    Ok(difference(root, actual.root_element(), &format!("/{}", root.tag_name().name())))
+    Ok(difference(root, actual.root_element(), &format!("/{}", root.tag_name().name()), extra))
 }
 
-fn difference(expected: Node<'_, '_>, actual: Node<'_, '_>, path: &str) -> Option<String> {
+fn difference(expected: Node<'_, '_>, actual: Node<'_, '_>, path: &str, extra: Extra) -> Option<String> {
     if expected.tag_name() != actual.tag_name() {
         return Some(format!("{path}: <{}> instead", actual.tag_name().name()));
     }
@@ -78,6 +98,7 @@ fn difference(expected: Node<'_, '_>, actual: Node<'_, '_>, path: &str) -> Optio
             .attributes()
             .find(|other| other.name() == name && other.namespace() == attr.namespace())
         {
+            None if extra == Extra::IsFree => {}
             None => return Some(format!("{path}/@{name}: not expected")),
             Some(other) if !equal_value(other.value(), attr.value()) => {
                 return Some(format!("{path}/@{name}: '{}' instead of '{}'", attr.value(), other.value()));
@@ -113,12 +134,15 @@ fn difference(expected: Node<'_, '_>, actual: Node<'_, '_>, path: &str) -> Optio
         let Some(other) = left.get_mut(&name(child)).and_then(Vec::pop) else {
             return Some(format!("{path}: missing"));
         };
-        if let Some(difference) = difference(child, other, &path) {
+        if let Some(difference) = difference(child, other, &path, extra) {
             return Some(difference);
         }
     }
-    let extra = left.into_values().find_map(|mut list| list.pop())?;
-    Some(format!("{path}/{}: not expected", extra.tag_name().name()))
+    if extra == Extra::IsFree {
+        return None;
+    }
+    let more = left.into_values().find_map(|mut list| list.pop())?;
+    Some(format!("{path}/{}: not expected", more.tag_name().name()))
 }
 
 /// The text of an element without children.

@@ -20,6 +20,8 @@ bitflags::bitflags! {
         const ABI_UPDATE_MIGRATION = 1 << 6;
         /// What the driver cannot fill in now is left for later, when the guest starts.
         const ALLOW_POST_PARSE_FAIL = 1 << 7;
+        /// A volume that takes its size from another one may leave it out.
+        const NO_CAPACITY = 1 << 8;
     }
 
     /// How to write a document, libvirt's `VIR_DOMAIN_DEF_FORMAT_*`.

@@ -1,0 +1,584 @@
+//! Where a pool comes from: `<source>`, of every kind of pool.
+
+use crate::model::nodedev::NodeDevicePciAddress;
+use crate::model::SecretReference;
+use crate::xml::{Reader, Result, Xml, XmlValue};
+
+/// What kind of storage a pool is, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(tag = "type")]
+pub enum StoragePoolKind {
+    /// A directory.
+    Dir(DirPool),
+    /// A file system on a block device.
+    Fs(FsPool),
+    /// A file system on the network.
+    Netfs(NetfsPool),
+    /// A volume group.
+    Logical(LogicalPool),
+    /// A partitioned disk.
+    Disk(DiskPool),
+    /// An iSCSI target, through the host's initiator.
+    Iscsi(IscsiPool),
+    /// An iSCSI target, directly.
+    #[xml("iscsi-direct")]
+    IscsiDirect(IscsiPool),
+    /// A SCSI host.
+    Scsi(ScsiPool),
+    /// The host's multipath devices.
+    Mpath(MpathPool),
+    /// A Ceph pool.
+    Rbd(RbdPool),
+    /// A Sheepdog cluster; gone from new versions.
+    Sheepdog(SheepdogPool),
+    /// A Gluster volume.
+    Gluster(GlusterPool),
+    /// A ZFS pool.
+    Zfs(ZfsPool),
+    /// A Virtuozzo storage cluster.
+    Vstorage(VstoragePool),
+}
+
+macro_rules! pools {
+    ($($(#[doc = $doc:literal])* $pool:ident: $source:ident;)*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+        pub struct $pool {
+            /// Where it comes from.
+            #[xml(child, default)]
+            pub source: $source,
+        }
+    )*};
+}
+
+pools! {
+    /// A directory.
+    DirPool: NoSource;
+    /// A file system on a block device.
+    FsPool: FsSource;
+    /// A file system on the network.
+    NetfsPool: NetfsSource;
+    /// A volume group.
+    LogicalPool: LogicalSource;
+    /// A partitioned disk.
+    DiskPool: DiskSource;
+    /// An iSCSI target.
+    IscsiPool: IscsiSource;
+    /// A SCSI host.
+    ScsiPool: ScsiSource;
+    /// The host's multipath devices.
+    MpathPool: NoSource;
+    /// A Ceph pool.
+    RbdPool: RbdSource;
+    /// A Sheepdog cluster.
+    SheepdogPool: SheepdogSource;
+    /// A Gluster volume.
+    GlusterPool: GlusterSource;
+    /// A ZFS pool.
+    ZfsPool: ZfsSource;
+    /// A Virtuozzo storage cluster.
+    VstoragePool: VstorageSource;
+}
+
+/// Storage that the target's path names already.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct NoSource {
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// Who made the storage; for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct SourceProduct {
+    /// The vendor's name.
+    #[xml(attr = "vendor/@name")]
+    pub vendor: Option<String>,
+    /// The product's name.
+    #[xml(attr = "product/@name")]
+    pub product: Option<String>,
+}
+
+/// A file system on a block device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct FsSource {
+    /// The block device; exactly one is used.
+    #[xml(child)]
+    pub devices: Vec<SourceDevice>,
+    /// The file system; default: found out.
+    #[xml(attr = "format/@type", default)]
+    pub format: FileSystemFormat,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// A block device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "device")]
+pub struct SourceDevice {
+    /// Its path; for iSCSI the target's name.
+    #[xml(attr)]
+    pub path: String,
+    /// Disks: whether a `p` stands between its name and a partition's number; default: by the name's last character.
+    #[xml(attr = "part_separator")]
+    pub part_separator: Option<bool>,
+    /// Disks: what is free. Only ever written.
+    #[xml(child)]
+    pub free_extents: Vec<FreeExtent>,
+}
+
+/// Free space on a disk, in bytes from its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "freeExtent")]
+pub struct FreeExtent {
+    /// Where it begins.
+    #[xml(attr)]
+    pub start: u64,
+    /// Where it ends.
+    #[xml(attr)]
+    pub end: u64,
+}
+
+/// File systems of pools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
+pub enum FileSystemFormat {
+    /// Whatever is there.
+    #[default]
+    Auto,
+    /// ext2.
+    Ext2,
+    /// ext3.
+    Ext3,
+    /// ext4.
+    Ext4,
+    /// UFS.
+    Ufs,
+    /// ISO 9660.
+    Iso9660,
+    /// UDF.
+    Udf,
+    /// GFS.
+    Gfs,
+    /// GFS2.
+    Gfs2,
+    /// FAT with long names.
+    Vfat,
+    /// HFS+.
+    #[xml("hfs+")]
+    HfsPlus,
+    /// XFS.
+    Xfs,
+    /// OCFS2.
+    Ocfs2,
+    /// VMFS.
+    Vmfs,
+}
+
+/// A file system on the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct NetfsSource {
+    /// The server; exactly one is used.
+    #[xml(child)]
+    pub hosts: Vec<SourceHost>,
+    /// The directory, or what the protocol has in its place.
+    #[xml(attr = "dir/@path")]
+    pub directory: Option<String>,
+    /// The protocol; default: found out.
+    #[xml(attr = "format/@type", default)]
+    pub format: NetworkFileSystem,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+    /// NFS: the version, `3`, `4.1`; absent: negotiated.
+    #[xml(attr = "protocol/@ver")]
+    pub protocol_version: Option<String>,
+}
+
+/// A server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "host", after_read = SourceHost::settle)]
+pub struct SourceHost {
+    /// Its name or address.
+    #[xml(attr)]
+    pub name: String,
+    /// Its port; absent: the protocol's default.
+    #[xml(attr, omit)]
+    pub port: u16,
+}
+
+impl SourceHost {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        // Brackets around an IPv6 address are a spelling.
+        if let Some(address) = self.name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+            self.name = address.to_owned();
+        }
+        Ok(())
+    }
+}
+
+/// Protocols of file systems on the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
+pub enum NetworkFileSystem {
+    /// Whatever answers.
+    #[default]
+    Auto,
+    /// NFS.
+    Nfs,
+    /// Gluster.
+    GlusterFs,
+    /// CIFS.
+    Cifs,
+}
+
+/// A volume group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct LogicalSource {
+    /// Its physical volumes, to build it from.
+    #[xml(child)]
+    pub devices: Vec<SourceDevice>,
+    /// The volume group's name; default: the pool's.
+    #[xml(child_text)]
+    pub name: Option<String>,
+    /// Its metadata; default: LVM2.
+    #[xml(attr = "format/@type", default)]
+    pub format: VolumeGroupFormat,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// Metadata of volume groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
+pub enum VolumeGroupFormat {
+    /// Not known.
+    Unknown,
+    /// LVM2.
+    #[default]
+    Lvm2,
+}
+
+/// A partitioned disk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct DiskSource {
+    /// The disk; exactly one is used.
+    #[xml(child)]
+    pub devices: Vec<SourceDevice>,
+    /// Its partition table; default: not known.
+    #[xml(attr = "format/@type", default)]
+    pub format: PartitionTable,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// Partition tables.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
+pub enum PartitionTable {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// MS-DOS.
+    Dos,
+    /// SGI.
+    Dvh,
+    /// GUID.
+    Gpt,
+    /// Apple.
+    Mac,
+    /// BSD.
+    Bsd,
+    /// NEC PC-98.
+    Pc98,
+    /// Sun.
+    Sun,
+    /// None, but LVM2's.
+    Lvm2,
+}
+
+/// An iSCSI target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct IscsiSource {
+    /// Its portal; exactly one is used.
+    #[xml(child)]
+    pub hosts: Vec<SourceHost>,
+    /// The target's name.
+    #[xml(child)]
+    pub devices: Vec<SourceDevice>,
+    /// The initiator's name; absent: the host's.
+    #[xml(attr = "initiator/iqn/@name")]
+    pub initiator: Option<String>,
+    /// Who logs in; absent: nobody has to.
+    #[xml(child)]
+    pub auth: Option<PoolAuth>,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// Credentials of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "auth")]
+pub struct PoolAuth {
+    /// The protocol.
+    #[xml(attr = "type")]
+    pub kind: PoolAuthType,
+    /// The user.
+    #[xml(attr)]
+    pub username: String,
+    /// Where the password is kept.
+    #[xml(child)]
+    pub secret: SecretReference,
+}
+
+/// Protocols of authentication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum PoolAuthType {
+    /// iSCSI's.
+    Chap,
+    /// Ceph's.
+    Ceph,
+}
+
+/// A SCSI host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct ScsiSource {
+    /// The adapter.
+    #[xml(child)]
+    pub adapter: Option<StorageAdapter>,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// An adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "adapter", tag = "type", default = ScsiHost)]
+pub enum StorageAdapter {
+    /// A SCSI host.
+    #[xml("scsi_host")]
+    ScsiHost(ScsiHostAdapter),
+    /// A virtual Fibre Channel host bus adapter, made when the pool starts.
+    #[xml("fc_host")]
+    FcHost(FibreChannelAdapter),
+}
+
+/// A SCSI host, by name or by the PCI device behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct ScsiHostAdapter {
+    /// The kernel's name, `scsi_host0`, which may change from boot to boot; excludes `parent_address`.
+    #[xml(attr)]
+    pub name: Option<String>,
+    /// Where it is, which does not change; excludes `name`.
+    #[xml(child)]
+    pub parent_address: Option<AdapterParentAddress>,
+}
+
+/// Where a SCSI host is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "parentaddr")]
+pub struct AdapterParentAddress {
+    /// Its driver's number for it; tells the ports of one PCI device apart.
+    #[xml(attr = "unique_id")]
+    pub unique_id: u32,
+    /// The PCI device.
+    #[xml(child)]
+    pub address: NodeDevicePciAddress,
+}
+
+/// A virtual Fibre Channel host bus adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct FibreChannelAdapter {
+    /// The host bus adapter it is made on, `scsi_host5`; absent: any that can.
+    #[xml(attr)]
+    pub parent: Option<String>,
+    /// That host bus adapter by its node name, with `parent_wwpn`.
+    #[xml(attr = "parent_wwnn")]
+    pub parent_wwnn: Option<String>,
+    /// That host bus adapter by its port name, with `parent_wwnn`.
+    #[xml(attr = "parent_wwpn")]
+    pub parent_wwpn: Option<String>,
+    /// That host bus adapter by its fabric.
+    #[xml(attr = "parent_fabric_wwn")]
+    pub parent_fabric_wwn: Option<String>,
+    /// Whether it is removed when the pool stops; default: yes, when the pool made it.
+    #[xml(attr)]
+    pub managed: Option<bool>,
+    /// World-wide node name.
+    #[xml(attr)]
+    pub wwnn: String,
+    /// World-wide port name.
+    #[xml(attr)]
+    pub wwpn: String,
+}
+
+/// A Ceph pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct RbdSource {
+    /// Its monitors; none: those of Ceph's own configuration.
+    #[xml(child)]
+    pub hosts: Vec<SourceHost>,
+    /// The pool's name in Ceph, a namespace behind a slash; default: the pool's.
+    #[xml(child_text)]
+    pub name: Option<String>,
+    /// Who logs in; absent: nobody has to.
+    #[xml(child)]
+    pub auth: Option<PoolAuth>,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// A Sheepdog cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct SheepdogSource {
+    /// A member.
+    #[xml(child)]
+    pub hosts: Vec<SourceHost>,
+    /// Its name; default: the pool's.
+    #[xml(child_text)]
+    pub name: Option<String>,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// A Gluster volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct GlusterSource {
+    /// Its servers.
+    #[xml(child)]
+    pub hosts: Vec<SourceHost>,
+    /// A directory in it; default: all of it.
+    #[xml(attr = "dir/@path")]
+    pub directory: Option<String>,
+    /// The Gluster volume's name; default: the pool's.
+    #[xml(child_text)]
+    pub name: Option<String>,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// A ZFS pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct ZfsSource {
+    /// Its devices, to build it from.
+    #[xml(child)]
+    pub devices: Vec<SourceDevice>,
+    /// The ZFS pool's name; default: the pool's.
+    #[xml(child_text)]
+    pub name: Option<String>,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+/// A Virtuozzo storage cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "source", keep_open)]
+pub struct VstorageSource {
+    /// The cluster's name; default: the pool's.
+    #[xml(child_text)]
+    pub name: Option<String>,
+    /// Who made it.
+    #[xml(flatten)]
+    pub product: SourceProduct,
+}
+
+impl StoragePoolKind {
+    /// The name that its source has of its own.
+    pub(super) fn source_name(&self) -> Option<&str> {
+        match self {
+            Self::Logical(pool) => pool.source.name.as_deref(),
+            Self::Rbd(pool) => pool.source.name.as_deref(),
+            Self::Sheepdog(pool) => pool.source.name.as_deref(),
+            Self::Gluster(pool) => pool.source.name.as_deref(),
+            Self::Zfs(pool) => pool.source.name.as_deref(),
+            Self::Vstorage(pool) => pool.source.name.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn source_name_mut(&mut self) -> Option<&mut Option<String>> {
+        match self {
+            Self::Logical(pool) => Some(&mut pool.source.name),
+            Self::Rbd(pool) => Some(&mut pool.source.name),
+            Self::Sheepdog(pool) => Some(&mut pool.source.name),
+            Self::Gluster(pool) => Some(&mut pool.source.name),
+            Self::Zfs(pool) => Some(&mut pool.source.name),
+            Self::Vstorage(pool) => Some(&mut pool.source.name),
+            _ => None,
+        }
+    }
+
+    /// Fills in the source's name, and refuses a source that lacks what this kind needs.
+    pub(super) fn settle(&mut self, pool: &str, reader: &Reader<'_, '_>) -> Result<()> {
+        if let Some(name) = self.source_name_mut() {
+            name.get_or_insert_with(|| pool.to_owned());
+        }
+        if let Self::Gluster(pool) = self {
+            // Inside the volume, a path is absolute.
+            let directory = pool.source.directory.take().unwrap_or_default();
+            pool.source.directory = Some(format!("/{}", directory.trim_start_matches('/')));
+        }
+        if let Self::Netfs(pool) = self
+            && let Some(directory) = &mut pool.source.directory
+        {
+            *directory = super::sanitized(directory);
+        }
+        let host = |hosts: &[SourceHost]| match hosts {
+            [] => Err(reader.refuse("missing storage pool source host name")),
+            _ => Ok(()),
+        };
+        let device = |devices: &[SourceDevice]| match devices {
+            [] => Err(reader.refuse("missing storage pool source device name")),
+            _ => Ok(()),
+        };
+        match self {
+            Self::Netfs(pool) => {
+                host(&pool.source.hosts)?;
+                match pool.source.directory {
+                    None => Err(reader.refuse("missing storage pool source path")),
+                    Some(_) => Ok(()),
+                }
+            }
+            Self::Fs(pool) => device(&pool.source.devices),
+            Self::Disk(pool) => device(&pool.source.devices),
+            Self::Iscsi(pool) | Self::IscsiDirect(pool) => host(&pool.source.hosts),
+            Self::Sheepdog(pool) => host(&pool.source.hosts),
+            Self::Gluster(pool) => host(&pool.source.hosts),
+            Self::Rbd(pool) => host(&pool.source.hosts),
+            Self::Scsi(pool) => match &pool.source.adapter {
+                None => Err(reader.refuse("missing storage pool source adapter")),
+                Some(_) => Ok(()),
+            },
+            Self::Dir(_) | Self::Logical(_) | Self::Mpath(_) | Self::Zfs(_) | Self::Vstorage(_) => Ok(()),
+        }
+    }
+
+    /// The path that follows from the source, whatever the target says.
+    pub(super) fn fixed_path(&self) -> Option<String> {
+        match self {
+            Self::Logical(_) => Some(format!("/dev/{}", self.source_name()?)),
+            Self::Zfs(_) => Some(format!("/dev/zvol/{}", self.source_name()?)),
+            _ => None,
+        }
+    }
+
+    /// Whether it shows on the host.
+    pub(super) fn has_target(&self) -> bool {
+        !matches!(self, Self::Rbd(_) | Self::Sheepdog(_) | Self::Gluster(_) | Self::IscsiDirect(_))
+    }
+}
