@@ -1,7 +1,7 @@
 //! Where a pool comes from: `<source>`, of every kind of pool.
 
-use crate::model::nodedev::NodeDevicePciAddress;
 use crate::model::SecretReference;
+use crate::model::nodedev::NodeDevicePciAddress;
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// What kind of storage a pool is, and where it comes from.
