@@ -6,6 +6,7 @@
 mod apt;
 mod sources;
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -93,16 +94,17 @@ const NEEDS: &[Need] = &[
         backports: false,
     },
     Need {
-        what: "libvirt and its headers, to compare with",
+        what: "libvirt with its QEMU driver, to compare with",
+        purpose: Purpose::Test,
+        found: || has("virsh") && libvirt_driver("qemu"),
+        packages: &["libvirt-clients", "libvirt-daemon-driver-qemu", "qemu-block-extra"],
+        backports: true,
+    },
+    Need {
+        what: "libvirt's headers, to build its side of the benchmarks",
         purpose: Purpose::Bench,
-        found: || has("virsh") && has("libvirtd") && libvirt_headers(),
-        packages: &[
-            "libvirt-daemon-system",
-            "libvirt-daemon-driver-qemu",
-            "libvirt-clients",
-            "libvirt-dev",
-            "qemu-block-extra",
-        ],
+        found: libvirt_headers,
+        packages: &["libvirt-dev"],
         backports: true,
     },
 ];
@@ -212,6 +214,13 @@ fn install(missing: &[&Need]) -> Result<()> {
 
 fn has(program: &str) -> bool {
     workspace::find_program(program).is_some()
+}
+
+/// Whether libvirt has a driver, which is a file below the directory of some architecture's libraries.
+fn libvirt_driver(name: &str) -> bool {
+    let directories = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let file = format!("libvirt/connection-driver/libvirt_driver_{name}.so");
+    directories.chain(["/usr/lib64".into()]).any(|directory: PathBuf| directory.join(&file).is_file())
 }
 
 fn libvirt_headers() -> bool {

@@ -6,6 +6,7 @@
 mod checks;
 mod leftovers;
 mod libtest;
+mod oracle;
 
 pub(crate) use checks::build_drivers_alone;
 
@@ -196,6 +197,11 @@ fn conclude(results: &[(String, Tally, Duration)]) -> Result<()> {
 fn unit() -> Result<Tally> {
     let mut command = cargo();
     command.args(["test", "--workspace", "--exclude", "virt-tests", "--no-fail-fast"]);
+    let oracle = oracle::Oracle::ask();
+    match &oracle {
+        Ok(oracle) => oracle.tell(&mut command),
+        Err(error) => ui::note(&format!("libvirt cannot be asked: {error:#}")),
+    }
     libtest::run(command, "unit and documentation tests")
 }
 
