@@ -51,6 +51,14 @@ impl Dir {
         Ok(Self(Arc::new(Inner { fd, path, durable: true })))
     }
 
+    /// A directory that was inherited from another process, as a transient one.
+    pub(crate) fn from_fd(fd: OwnedFd) -> Result<Self> {
+        let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
+        let path = std::fs::read_link(&link)
+            .map_err(|error| Error::system(ErrorDomain::NONE, format!("cannot read '{link}'"), error))?;
+        Ok(Self(Arc::new(Inner { fd, path, durable: false })))
+    }
+
     /// Opens `path`, creating what is missing of it with mode 0700.
     ///
     /// # Errors

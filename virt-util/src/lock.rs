@@ -54,6 +54,15 @@ pub struct Holder {
     pub purpose: String,
 }
 
+/// What [`Lock::acquire_unless`] came to.
+#[derive(Debug)]
+pub enum Acquired<T> {
+    /// The lock.
+    Lock(Lock),
+    /// What came up before the lock was free.
+    Instead(T),
+}
+
 impl Lock {
     /// Takes the lock `name` in `dir`, waiting as long as `wait` allows, and writes down who holds it and the
     /// `purpose`.
@@ -72,6 +81,46 @@ impl Lock {
         }
         lock.write_holder(purpose)?;
         Ok(lock)
+    }
+
+    /// As [`Lock::acquire`], unless `instead` has something: it is asked before each try, which is whenever a holder lets
+    /// go of the lock or [touches](Lock::touch) it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Lock::acquire`], and what `instead` fails with.
+    pub fn acquire_unless<T>(
+        dir: &Dir,
+        name: &str,
+        purpose: &str,
+        wait: Wait<'_>,
+        mut instead: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<Acquired<T>> {
+        let mut lock = Self::open(dir, name)?;
+        let watch = lock.watch().map_err(|errno| lock.failed("cannot watch", errno.into()))?;
+        loop {
+            if let Some(found) = instead()? {
+                return Ok(Acquired::Instead(found));
+            }
+            if lock.try_lock()? {
+                lock.write_holder(purpose)?;
+                return Ok(Acquired::Lock(lock));
+            }
+            lock.sleep(&watch, &wait).map_err(|error| match error.code() {
+                ErrorCode::OPERATION_TIMEOUT => lock.busy(&wait),
+                _ => error,
+            })?;
+        }
+    }
+
+    /// Wakes those who wait for the lock, to look again.
+    ///
+    /// # Errors
+    ///
+    /// As `futimens(2)` says.
+    pub fn touch(&self) -> Result<()> {
+        futimens(&self.file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW)
+            .map_err(|errno| self.failed("cannot touch", errno.into()))
     }
 
     /// Takes the lock if nobody holds it; nothing otherwise.
@@ -166,13 +215,18 @@ impl Lock {
         };
         // The watch stands before the first try: a release in between is seen by the one or the other.
         while !self.try_lock()? {
-            wait.readable(&watch, &attempt)?;
-            match watch.read_events() {
-                Ok(_) | Err(Errno::EAGAIN) => {}
-                Err(errno) => return Err(self.failed("cannot watch", errno.into())),
-            }
+            self.sleep(&watch, wait)?;
         }
         Ok(())
+    }
+
+    /// Until somebody closes or touches the file.
+    fn sleep(&self, watch: &Inotify, wait: &Wait<'_>) -> Result<()> {
+        wait.readable(watch, &format!("waiting for lock '{}'", self.path.display()))?;
+        match watch.read_events() {
+            Ok(_) | Err(Errno::EAGAIN) => Ok(()),
+            Err(errno) => Err(self.failed("cannot watch", errno.into())),
+        }
     }
 
     fn watch(&self) -> nix::Result<Inotify> {
@@ -244,7 +298,7 @@ impl Drop for Lock {
         // Unlocked by hand, because a child between fork and exec may hold a copy of the descriptor; then touched,
         // because in that case the close below wakes nobody. Where these fail, the close still does both.
         let _ = fcntl(&self.file, FcntlArg::F_OFD_SETLK(&request(libc::F_UNLCK)));
-        let _ = futimens(&self.file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW);
+        let _ = self.touch();
     }
 }
 
