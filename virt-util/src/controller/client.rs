@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nix::poll::PollFlags;
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::channel::Channel;
 use super::protocol::{self, LockHolder, NoticeLine, Numbered, Reply, Request, VERSION, Welcome};
@@ -82,6 +82,8 @@ pub struct Client {
     welcome: Welcome,
     /// How the guest ended, once that was said.
     ended: Option<ExitStatus>,
+    /// A monitor session for [`Client::command`], once there was need of one.
+    monitor: Option<Channel>,
 }
 
 impl Client {
@@ -163,8 +165,14 @@ impl Client {
     /// Nothing when the controller has gone meanwhile.
     fn greet(socket: Socket, wait: Wait<'_>) -> Result<Option<Self>> {
         let channel = Channel::new(socket);
-        let mut this =
-            Self { channel, notices: VecDeque::new(), last: 0, welcome: Welcome::default(), ended: None };
+        let mut this = Self {
+            channel,
+            notices: VecDeque::new(),
+            last: 0,
+            welcome: Welcome::default(),
+            ended: None,
+            monitor: None,
+        };
         let Some(answer) = this.exchange(Request::Hello { version: VERSION }, Vec::new(), wait)? else {
             return Ok(None);
         };
@@ -263,13 +271,69 @@ impl Client {
     ///
     /// [`ErrorCode::OPERATION_INVALID`] when the guest has no monitor or has ended.
     pub fn monitor(&mut self, wait: Wait<'_>) -> Result<UnixStream> {
-        let (ours, theirs) = Socket::pair(Kind::Stream)?;
-        self.request(Request::Monitor, vec![theirs.into()], wait)?;
-        let stream = UnixStream::from(ours);
+        let stream = UnixStream::from(self.session(wait)?);
         stream.set_nonblocking(false).map_err(|error| {
             Error::system(ErrorDomain::NONE, "cannot prepare the socket of a monitor session", error)
         })?;
         Ok(stream)
+    }
+
+    fn session(&mut self, wait: Wait<'_>) -> Result<Socket> {
+        let (ours, theirs) = Socket::pair(Kind::Stream)?;
+        self.request(Request::Monitor, vec![theirs.into()], wait)?;
+        Ok(ours)
+    }
+
+    /// Runs one monitor command and gives what it returned, over a session kept for this; its events are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::INTERNAL_ERROR`] with libvirt's sentence when the monitor refuses
+    /// (`unable to execute QEMU command 'cont': ...`); [`ErrorCode::OPERATION_FAILED`] when the guest ends first; as for
+    /// [`Wait::poll`], in which case the command may yet be carried out.
+    pub fn command(
+        &mut self,
+        name: &str,
+        arguments: Option<Value>,
+        fds: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
+    ) -> Result<Value> {
+        let mut session = match self.monitor.take() {
+            Some(session) => session,
+            None => Channel::new(self.session(wait)?),
+        };
+        self.last += 1;
+        let mut command = json!({ "execute": name, "id": self.last });
+        if let (Some(command), Some(arguments)) = (command.as_object_mut(), arguments) {
+            command.insert("arguments".into(), arguments);
+        }
+        let mut copies = Vec::with_capacity(fds.len());
+        for fd in fds {
+            copies.push(fd.try_clone_to_owned().map_err(|error| {
+                Error::system(ErrorDomain::NONE, format!("cannot pass a descriptor to '{name}'"), error)
+            })?);
+        }
+        let attempt = format!("waiting for the monitor's answer to '{name}'");
+        session.queue(protocol::line(&command), copies);
+        send_all(&mut session, wait, &attempt)?;
+        let answer = loop {
+            let Some(line) = next_line(&mut session, wait, &attempt)? else {
+                let sentence = format!("the guest's monitor closed before it answered '{name}'");
+                return Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::NONE, sentence));
+            };
+            let answer: Value = serde_json::from_slice(&line).unwrap_or_default();
+            if answer.get("id").and_then(Value::as_u64) == Some(self.last) {
+                break answer;
+            }
+        };
+        // After an error above the session is gone, and a late answer with it.
+        self.monitor = Some(session);
+        if let Some(error) = answer.get("error") {
+            let description = error.get("desc").and_then(Value::as_str).unwrap_or("unknown error");
+            let sentence = format!("unable to execute QEMU command '{name}': {description}");
+            return Err(Error::internal(ErrorDomain::NONE, sentence));
+        }
+        Ok(answer.get("return").cloned().unwrap_or_default())
     }
 
     /// Sends the guest a signal; that it has ended is no error.
@@ -386,17 +450,7 @@ impl Client {
         self.last += 1;
         let id = self.last;
         self.channel.queue(protocol::line(&Numbered { id, request }), fds);
-        loop {
-            match self.channel.flush() {
-                Ok(true) => break,
-                Ok(false) => {
-                    let interest = [(self.channel.as_fd(), PollFlags::POLLOUT)];
-                    wait.poll(&interest, "speaking to the guest's controller")?;
-                }
-                // It may have said why before it went.
-                Err(_) => break,
-            }
-        }
+        send_all(&mut self.channel, wait, "speaking to the guest's controller")?;
         loop {
             match self.next(wait)? {
                 None => return Ok(None),
@@ -412,15 +466,9 @@ impl Client {
 
     /// The next reply; nothing when the controller has gone.
     fn next(&mut self, wait: Wait<'_>) -> Result<Option<Reply>> {
-        loop {
-            if let Some(line) = self.channel.line() {
-                return self.take(&line).map(Some);
-            }
-            if self.channel.has_ended() {
-                return Ok(None);
-            }
-            wait.readable(&self.channel, "waiting for the guest's controller")?;
-            self.channel.fill()?;
+        match next_line(&mut self.channel, wait, "waiting for the guest's controller")? {
+            Some(line) => self.take(&line).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -440,6 +488,29 @@ impl Client {
 impl AsFd for Client {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.channel.as_fd()
+    }
+}
+
+/// Writes all that is queued, or as much as the other end takes before it goes: what it said last says more than that
+/// writing failed.
+fn send_all(channel: &mut Channel, wait: Wait<'_>, attempt: &str) -> Result<()> {
+    while let Ok(false) = channel.flush() {
+        wait.poll(&[(channel.as_fd(), PollFlags::POLLOUT)], attempt)?;
+    }
+    Ok(())
+}
+
+/// The next line; nothing at the end of the stream.
+fn next_line(channel: &mut Channel, wait: Wait<'_>, attempt: &str) -> Result<Option<Vec<u8>>> {
+    loop {
+        if let Some(line) = channel.line() {
+            return Ok(Some(line));
+        }
+        if channel.has_ended() {
+            return Ok(None);
+        }
+        wait.readable(&*channel, attempt)?;
+        channel.fill()?;
     }
 }
 

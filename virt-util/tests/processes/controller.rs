@@ -191,6 +191,12 @@ fn serves_several_clients() {
     assert_eq!((answer, other.hear()), (event.clone(), event));
     assert_eq!(one.hear()["id"], 3);
 
+    assert_eq!(first.command("query-status", None, &[], soon()).unwrap(), json!({ "did": "query-status" }));
+    assert_eq!(
+        first.command("refuse", None, &[], soon()).unwrap_err().to_string(),
+        "internal error: unable to execute QEMU command 'refuse': as told"
+    );
+
     // What is under way when the guest ends is answered, and the sessions end.
     assert_eq!(
         other.ask(json!({ "execute": "quit", "id": 9 })),
@@ -385,12 +391,12 @@ fn start_failures() {
     let place = Place::new();
     let mut client = Client::start(&place.dir, &place.settings(), soon()).unwrap();
     let missing = Program { path: "/nonexistent".into(), ..Program::default() };
-    let error = client.spawn(&missing, Vec::new(), soon()).unwrap_err();
+    let error = client.spawn(&missing, vec![(10, listener(&place.dir))], soon()).unwrap_err();
     assert_eq!(error.to_string(), "cannot run '/nonexistent': No such file or directory");
     // Nobody listens on its monitor.
     let error = client.spawn(&program(), Vec::new(), soon()).unwrap_err();
     assert!(error.to_string().contains("nobody listens on the guest's monitor"), "{error}");
-    client.wait_for_end(soon()).unwrap();
+    assert_eq!(client.status(soon()).unwrap().guest, None);
     client.retire(soon()).unwrap();
 
     // It ends before its monitor says anything.

@@ -119,6 +119,11 @@ fn monitor(mut stream: UnixStream) {
                 let _ = say(event(command["arguments"]["name"].as_str().unwrap()));
                 let _ = say(answer);
             }
+            "refuse" => {
+                let _ = say(
+                    json!({ "error": { "class": "GenericError", "desc": "as told" }, "id": command["id"] }),
+                );
+            }
             "quit" => {
                 let _ = say(answer);
                 let _ = say(event("SHUTDOWN"));

@@ -20,7 +20,6 @@ impl Server {
         let Some(name) = self.record.as_ref().and_then(|record| record.settings.monitor.clone()) else {
             return Ok(());
         };
-        // The guest need not have come to accepting: the kernel keeps the connection for it.
         match Socket::connect(&self.dir, &name, Kind::Stream, Wait::NOT)? {
             Some(socket) => self.monitor = Some(Monitor::new(Channel::new(socket))),
             None => {

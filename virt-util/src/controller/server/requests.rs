@@ -119,9 +119,12 @@ impl Server {
         if record.guest.is_some() {
             return Err(invalid("the guest was started already"));
         }
+        // Before the guest runs: then it listens still, however soon the guest ends. The kernel keeps the connection until
+        // the guest comes to accept it.
+        self.connect_monitor()?;
         let spawn =
             numbers.iter().zip(fds).fold(Spawn::new(program), |spawn, (&number, fd)| spawn.fd(number, fd));
-        let guest = spawn.start_as_child()?;
+        let guest = spawn.start_as_child().inspect_err(|_| self.monitor = None)?;
         // Should one of these fail, the guest must not go on without anybody knowing of it.
         let known = Owner::of(guest.pid()).and_then(|owner| {
             record.guest = owner;
@@ -136,10 +139,6 @@ impl Server {
         self.spawner = Some(id);
         if record.settings.monitor.is_none() {
             return Ok(Some(json!(record.guest)));
-        }
-        if let Err(error) = self.connect_monitor() {
-            self.kill_guest();
-            return Err(error);
         }
         self.spawning = Some(request);
         Ok(None)
