@@ -456,7 +456,7 @@ impl Client {
                 None => return Ok(None),
                 Some(Reply::Ok { id: answered, ok }) if answered == id => return Ok(Some(Ok(ok))),
                 Some(Reply::Error { id: answered, error }) if answered == id => {
-                    return Ok(Some(Err(error.into())));
+                    return Ok(Some(Err(error.into_error())));
                 }
                 // The answer to what was given up on.
                 Some(_) => {}

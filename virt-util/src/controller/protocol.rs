@@ -186,10 +186,11 @@ impl From<&Error> for Refusal {
     }
 }
 
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let error = Self::verbatim(ErrorCode(refusal.code), ErrorDomain(refusal.domain), refusal.message);
-        match refusal.hint {
+impl Refusal {
+    /// The error that it was. No `From`: one more of those would leave `?` in other crates guessing.
+    pub(super) fn into_error(self) -> Error {
+        let error = Error::verbatim(ErrorCode(self.code), ErrorDomain(self.domain), self.message);
+        match self.hint {
             Some(hint) => error.hint(hint),
             None => error,
         }
