@@ -42,25 +42,15 @@ pub enum Attached {
 pub struct DeadGuest {
     dir: Dir,
     _lock: Lock,
-    record: Record,
+    /// What it was started with.
+    pub settings: Settings,
+    /// The process it was; nothing when it never came to that.
+    pub guest: Option<Owner>,
+    /// How it ended; nothing when nobody was there to see it.
+    pub ended: Option<ExitStatus>,
 }
 
 impl DeadGuest {
-    /// What it was started with.
-    pub fn settings(&self) -> &Settings {
-        &self.record.settings
-    }
-
-    /// The process it was; nothing when it never came to that.
-    pub fn guest(&self) -> Option<Owner> {
-        self.record.guest
-    }
-
-    /// How it ended; nothing when nobody was there to see it.
-    pub fn ended(&self) -> Option<ExitStatus> {
-        self.record.ended
-    }
-
     /// Removes the controller's files: the guest is finished.
     ///
     /// # Errors
@@ -151,7 +141,9 @@ impl Client {
                 let title = &record.settings.title;
                 Self::of_new_controller(dir, lock, Request::Adopt, title, wait).map(Attached::Running)
             }
-            Some(record) => Ok(Attached::Dead(DeadGuest { dir: dir.clone(), _lock: lock, record })),
+            Some(Record { settings, guest, ended, .. }) => {
+                Ok(Attached::Dead(DeadGuest { dir: dir.clone(), _lock: lock, settings, guest, ended }))
+            }
         }
     }
 
@@ -260,6 +252,15 @@ impl Client {
     /// When the controller has gone.
     pub fn unlock(&mut self) -> Result<()> {
         self.request(Request::Unlock, Vec::new(), Wait::at_most(GRACE)).map(drop)
+    }
+
+    /// Asks for the monitor's events, as [`Notice::Monitor`], from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the controller has gone.
+    pub fn subscribe(&mut self, wait: Wait<'_>) -> Result<()> {
+        self.request(Request::Subscribe, Vec::new(), wait).map(drop)
     }
 
     /// A session on the guest's monitor: QMP, past the greeting and the negotiation. Commands of several sessions run one
@@ -474,12 +475,18 @@ impl Client {
 
     /// Understands a line, and keeps it if it is a notice.
     fn take(&mut self, line: &[u8]) -> Result<Reply> {
-        let reply = serde_json::from_slice(line).map_err(|error| {
+        let mut reply = serde_json::from_slice(line).map_err(|error| {
             Error::internal(ErrorDomain::NONE, "the guest's controller sent what is no JSON").caused_by(error)
         })?;
-        if let Reply::Notice(NoticeLine::Ended { status }) = reply {
-            self.ended = Some(status);
-            self.notices.push_back(Notice::Ended(status));
+        if let Reply::Notice(notice) = &mut reply {
+            self.notices.push_back(match notice {
+                NoticeLine::Ended { status } => {
+                    self.ended = Some(*status);
+                    Notice::Ended(*status)
+                }
+                NoticeLine::Monitor { event } => Notice::Monitor(event.take()),
+                NoticeLine::Missed { count } => Notice::Missed(*count),
+            });
         }
         Ok(reply)
     }

@@ -141,8 +141,12 @@ pub struct Status {
 }
 
 /// What a client is told without having asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
+    /// An event of the guest's monitor, as the monitor wrote it. After [`Client::subscribe`].
+    Monitor(Value),
     /// The guest has ended.
     Ended(ExitStatus),
+    /// This client was too slow: so many monitor events are gone.
+    Missed(u64),
 }

@@ -18,7 +18,7 @@ type Message<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 const TAKE_FD: [&str; 2] = ["getfd", "add-fd"];
 
 /// Past this many bytes that a session has not read, it gets no events, only answers.
-const EVENT_LIMIT: usize = 4 << 20;
+pub(super) const EVENT_LIMIT: usize = 4 << 20;
 
 /// The connection to the guest's monitor.
 #[derive(Debug)]

@@ -67,6 +67,8 @@ pub enum Request {
     },
     /// Let go of the guest's lock, or of the place in the queue for it; answers who holds it, if another does.
     Unlock,
+    /// Be told of the monitor's events.
+    Subscribe,
     /// Speak to the monitor over the socket whose descriptor comes beside the line.
     Monitor,
     /// Send the guest a signal.
@@ -90,7 +92,7 @@ pub enum Request {
 
 impl Request {
     /// The names of all requests, as they stand after `do`.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 14] = [
         "hello",
         "begin",
         "adopt",
@@ -99,6 +101,7 @@ impl Request {
         "status",
         "lock",
         "unlock",
+        "subscribe",
         "monitor",
         "signal",
         "set-notes",
@@ -163,6 +166,10 @@ pub(super) enum Reply {
 pub(super) enum NoticeLine {
     /// The guest has ended.
     Ended { status: ExitStatus },
+    /// The monitor said something of its own accord.
+    Monitor { event: Value },
+    /// The client did not read, and so many events are gone.
+    Missed { count: u64 },
 }
 
 /// An error on its way.

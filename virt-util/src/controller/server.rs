@@ -51,6 +51,10 @@ struct Client {
     owner: Option<Owner>,
     /// Whether it has said hello.
     greeted: bool,
+    /// Whether it wants the monitor's events.
+    subscribed: bool,
+    /// Events that it did not get because it did not read.
+    missed: u64,
 }
 
 /// The one process that releases what an ended guest held.
@@ -196,7 +200,8 @@ impl Server {
     fn add_client(&mut self, channel: Channel) {
         self.last += 1;
         let owner = channel.socket().peer_owner().ok().flatten();
-        self.clients.insert(self.last, Client { channel, owner, greeted: false });
+        self.clients
+            .insert(self.last, Client { channel, owner, greeted: false, subscribed: false, missed: 0 });
     }
 
     fn hear_client(&mut self, id: u64) {

@@ -187,9 +187,14 @@ fn serves_several_clients() {
 
     // Events go to all, before the answer to what caused them.
     let event = json!({ "event": "RESET", "timestamp": { "seconds": 1 } });
+    second.subscribe(soon()).unwrap();
     let answer = one.ask(json!({ "execute": "event", "arguments": { "name": "RESET" }, "id": 3 }));
     assert_eq!((answer, other.hear()), (event.clone(), event));
     assert_eq!(one.hear()["id"], 3);
+    assert_eq!(
+        second.notice(soon()).unwrap(),
+        Notice::Monitor(json!({ "event": "RESET", "timestamp": { "seconds": 1 } }))
+    );
 
     assert_eq!(first.command("query-status", None, &[], soon()).unwrap(), json!({ "did": "query-status" }));
     assert_eq!(
@@ -335,7 +340,7 @@ fn both_killed() {
     kill_9(controller);
     kill_9(guest);
     let Attached::Dead(dead) = Client::attach(&place.dir, soon()).unwrap() else { panic!() };
-    assert_eq!((dead.guest(), dead.ended()), (Some(guest), None));
+    assert_eq!((dead.guest, dead.ended), (Some(guest), None));
     let error = Client::start(&place.dir, &place.settings(), soon()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::OPERATION_INVALID);
     // Another one waits until this one has done.

@@ -138,8 +138,11 @@ impl Engine {
         let process =
             context.process().ok_or_else(|| Error::internal(ErrorDomain::QEMU, "no emulator was started"))?;
         journal.hand_over(process)?;
-        // Letting go of the guest's lock is the last thing: until now nobody else could touch it.
-        drop(context.into_client());
+        if let Some(mut client) = context.into_client() {
+            // Should this process end before now, the controller kills the guest and has it finished.
+            client.settle(wait)?;
+            // Letting go of the guest's lock is the last thing: until now nobody else could touch it.
+        }
         Ok(entry)
     }
 

@@ -1,7 +1,7 @@
 //! What a controller does with its guest, from its monitor's first word to its end.
 
 use nix::sys::signal::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Finish, Server, complain};
 use crate::controller::channel::Channel;
@@ -61,6 +61,10 @@ impl Server {
             Said::Event { line, .. } => {
                 for session in self.sessions.values_mut() {
                     session.event(&line);
+                }
+                if self.clients.values().any(|client| client.subscribed) {
+                    let event: Value = serde_json::from_slice(&line).unwrap_or_default();
+                    self.clients.values_mut().for_each(|client| client.monitor_event(&event));
                 }
             }
             Said::Ready => {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{Client, Finish, Server};
 use crate::controller::channel::Channel;
 use crate::controller::guest_lock::Claim;
-use crate::controller::monitor::Session;
-use crate::controller::protocol::{self, LockHolder, Request, Welcome};
+use crate::controller::monitor::{EVENT_LIMIT, Session};
+use crate::controller::protocol::{self, LockHolder, NoticeLine, Reply, Request, Welcome};
 use crate::controller::record::{Record, SOCKET};
 use crate::controller::{Settings, Status};
 use crate::owner::Owner;
@@ -52,6 +52,10 @@ impl Server {
             Request::Status => self.status().map(Some),
             Request::Lock { purpose, at_once } => self.take_lock(client, number, purpose, at_once),
             Request::Unlock => Ok(Some(self.release_lock(client))),
+            Request::Subscribe => {
+                self.clients.entry(client).and_modify(|client| client.subscribed = true);
+                Ok(Some(Value::Null))
+            }
             Request::Monitor => self.open_session(client).map(done),
             Request::Signal { number } => self.signal(number).map(done),
             Request::SetNotes { notes } => self.set_notes(notes).map(done),
@@ -231,6 +235,23 @@ impl Server {
 }
 
 impl Client {
+    /// Passes on an event of the monitor, if it wants them and has room for them.
+    pub(super) fn monitor_event(&mut self, event: &Value) {
+        if !self.subscribed {
+            return;
+        }
+        if self.channel.waiting() > EVENT_LIMIT {
+            self.missed += 1;
+            return;
+        }
+        if self.missed > 0 {
+            let count = std::mem::take(&mut self.missed);
+            self.channel.queue(protocol::line(&Reply::Notice(NoticeLine::Missed { count })), Vec::new());
+        }
+        let notice = NoticeLine::Monitor { event: event.clone() };
+        self.channel.queue(protocol::line(&Reply::Notice(notice)), Vec::new());
+    }
+
     /// The descriptors that came with a request.
     fn take_fds(&mut self, count: usize) -> Result<Vec<OwnedFd>> {
         let fds: Vec<OwnedFd> = std::iter::from_fn(|| self.channel.take_fd()).take(count).collect();
