@@ -103,8 +103,8 @@ pub struct VolumeTarget {
     /// Owner and mode; default: the pool's, or 0600.
     #[xml(child)]
     pub permissions: Option<StoragePermissions>,
-    /// When it was used and changed; of no consequence in a definition.
-    #[xml(child)]
+    /// When it was used and changed. Only ever written.
+    #[xml(child, read_if = never)]
     pub timestamps: Option<VolumeTimestamps>,
     /// Its encryption; absent: none.
     #[xml(child)]
