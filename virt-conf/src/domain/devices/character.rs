@@ -47,7 +47,10 @@ impl Domain {
         let devices = &mut self.devices;
         number(devices.serials.iter_mut().map(|serial| &mut serial.target.port));
         number(devices.parallels.iter_mut().map(|parallel| &mut parallel.port));
-        number(devices.consoles.iter_mut().map(|console| &mut console.target.port));
+        for (number, console) in (0..).zip(&mut devices.consoles) {
+            console.target.port = Some(number);
+            console.target.kind.get_or_insert(ConsoleTargetType::Serial);
+        }
         if let (Some(console), Some(serial)) = (devices.consoles.first_mut(), devices.serials.first())
             && self.os.kind.name == "hvm"
             && console.target.kind == Some(ConsoleTargetType::Serial)

@@ -68,10 +68,11 @@ impl Devices {
             controller.info.master_startport.get_or_insert(first_port);
         }
         self.check_usb_controllers()?;
-        self.number_controllers();
         for controller in std::mem::take(&mut self.controllers) {
             self.insert_controller(controller);
         }
+        self.ensure_hostdev_controllers();
+        self.number_controllers();
         Ok(())
     }
 
@@ -134,10 +135,11 @@ impl Devices {
         (0..).zip(&used).find(|(free, used)| free != *used).map_or(used.len() as u32, |(free, _)| free)
     }
 
-    /// Controllers of one kind stand together, by number, a master before its companions.
+    /// Controllers of one kind stand together, by number, a master before its companions, those without a number last.
     fn insert_controller(&mut self, new: Controller) {
         let before = |other: &Controller| {
             same_kind(other, &new)
+                && new.index.is_some()
                 && (other.index > new.index
                     || other.index == new.index
                         && new.info.master_startport.is_none()

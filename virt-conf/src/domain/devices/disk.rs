@@ -3,8 +3,8 @@
 use super::{Context, disk_name};
 use crate::domain::{DeviceMut, Features};
 use crate::model::{
-    DeviceAddress, Disk, DiskBus, DiskDevice, DiskSnapshot, DiskSource, DiskTray, Domain, DriveAddress,
-    NetworkDiskProtocol,
+    DeviceAddress, Disk, DiskBus, DiskDevice, DiskSnapshot, DiskSource, DiskTray, Domain, DriveAddress, FileDiskSource,
+    HostTransport, NetworkDiskProtocol,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -73,7 +73,20 @@ impl Domain {
         if disk.target.tray == Some(DiskTray::Closed) {
             disk.target.tray = None;
         }
-        complete_iscsi_name(&mut disk.source);
+        if disk.target.bus != Some(DiskBus::Usb) {
+            disk.target.removable = None;
+        }
+        if disk.source.is_empty() {
+            disk.source = DiskSource::File(FileDiskSource::default());
+        }
+        complete_source(&mut disk.source);
+        let mut below = disk.backing_store.as_mut();
+        while let Some(layer) = below {
+            if let Some(source) = &mut layer.source {
+                complete_source(source);
+            }
+            below = layer.backing_store.as_deref_mut();
+        }
         if disk.info.address.is_none() {
             self.assign_drive(disk, context)?;
         }
@@ -130,12 +143,15 @@ impl Domain {
     }
 }
 
-/// An iSCSI target without a unit means unit 0.
-fn complete_iscsi_name(source: &mut DiskSource) {
-    if let DiskSource::Network(network) = source
-        && network.protocol == Some(NetworkDiskProtocol::Iscsi)
-        && let Some(name) = &mut network.name
-        && !name.contains('/')
+/// Ports that protocols have by themselves; an iSCSI target without a unit means unit 0.
+fn complete_source(source: &mut DiskSource) {
+    let DiskSource::Network(network) = source else { return };
+    let Some(protocol) = network.protocol else { return };
+    for host in network.hosts.iter_mut().filter(|host| host.transport == HostTransport::Tcp) {
+        host.port = host.port.filter(|port| *port != 0).or(protocol.default_port());
+    }
+    if protocol == NetworkDiskProtocol::Iscsi
+        && let Some(name) = network.name.as_mut().filter(|name| !name.contains('/'))
     {
         name.push_str("/0");
     }

@@ -4,7 +4,7 @@ use super::Context;
 use crate::domain::{DeviceMut, Features};
 use crate::model::{
     ControllerKind, DeviceAddress, Devices, DiskBus, Domain, DriveAddress, Hostdev, HostdevKind, MdevModel,
-    ScsiController, ScsiHostdevSource, SubsystemDevice,
+    ScsiController, ScsiHostdevSource, ScsiModel, SubsystemDevice,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -52,14 +52,24 @@ impl Devices {
         place
     }
 
+    fn scsi_model(&self, number: u32) -> Option<ScsiModel> {
+        self.controllers.iter().find_map(|controller| match &controller.kind {
+            ControllerKind::Scsi(scsi) if controller.index == Some(number) => scsi.model,
+            _ => None,
+        })
+    }
+
+    /// A SCSI host device without a place is taken for one on the first controller.
     pub(super) fn ensure_hostdev_controllers(&mut self) {
         let scsi = self.hostdevs.iter().filter(|hostdev| is_scsi(hostdev));
-        let last = scsi
-            .filter_map(|hostdev| hostdev.info.address.as_ref()?.drive())
-            .map(|drive| drive.controller)
-            .max();
-        for index in last.into_iter().flat_map(|last| 0..=last) {
-            self.ensure_controller(ControllerKind::Scsi(ScsiController::default()), index);
+        let number = |hostdev: &Hostdev| match &hostdev.info.address {
+            Some(DeviceAddress::Drive(place)) => place.controller,
+            _ => 0,
+        };
+        let numbers: Vec<u32> = scsi.map(number).collect();
+        let model = numbers.iter().find_map(|number| self.scsi_model(*number));
+        for index in numbers.into_iter().max().into_iter().flat_map(|last| 0..=last) {
+            self.ensure_controller(ControllerKind::Scsi(ScsiController { model }), index);
         }
     }
 }

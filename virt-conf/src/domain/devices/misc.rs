@@ -6,12 +6,14 @@ use super::Context;
 use crate::model::{
     DeviceInfo, Domain, DomainType, Filesystem, FilesystemAccess, FilesystemDriverType, Input, InputBus,
     InputKind, Interface, Mac, MacAddress, MemoryDevice, MemoryDeviceAccess, MemoryModel, Rng, RngBackend,
+    Sound, SoundModel,
     Video, VideoModel, VideoType, Vsock,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 
 /// A card without an address gets one of the range that QEMU has for itself.
 pub(super) fn interface(interface: &mut Interface, _: &Domain, _: &Context<'_>) -> Result<()> {
+    interface.mac = interface.mac.take().filter(|mac| mac.address != MacAddress([0; 6]));
     interface.mac.get_or_insert_with(|| {
         let random = Uuid::new_v4().into_bytes();
         let [a, b, c, ..] = random;
@@ -48,6 +50,14 @@ pub(super) fn input(input: &mut Input, domain: &Domain, _: &Context<'_>) -> Resu
         _ => InputBus::Default,
     };
     input.bus.get_or_insert(bus);
+    Ok(())
+}
+
+/// Streams of a virtio card.
+pub(super) fn sound(sound: &mut Sound, _: &Domain, _: &Context<'_>) -> Result<()> {
+    if sound.model == SoundModel::Virtio && sound.streams == 0 {
+        sound.streams = 2;
+    }
     Ok(())
 }
 

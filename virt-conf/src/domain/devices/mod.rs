@@ -66,7 +66,7 @@ impl Domain {
         let domain = self;
         each! { domain, context,
             interfaces Interface misc::interface;
-            sounds Sound nothing;
+            sounds Sound misc::sound;
         }
         domain.post_parse_hostdevs(context)?;
         each! { domain, context,

@@ -9,12 +9,12 @@ pub struct Audio {
     /// Number by which sound cards and displays name it, from 1, unique in the domain.
     #[xml(attr, first)]
     pub id: u32,
-    /// Which sound system.
-    #[xml(flatten)]
-    pub kind: AudioKind,
     /// Microseconds between two looks at the buffers; 0: the hypervisor's default.
     #[xml(attr = "timerPeriod", omit)]
     pub timer_period: u32,
+    /// Which sound system.
+    #[xml(flatten)]
+    pub kind: AudioKind,
 }
 
 /// Sound systems of hosts.

@@ -2,7 +2,7 @@
 
 use super::DeviceAddress;
 use crate::model::Switch;
-use crate::xml::{Codec, Expected, FormatOptions, Value, Xml, XmlValue};
+use crate::xml::{Codec, Expected, FormatOptions, Reader, Result, Value, Xml, XmlValue};
 
 /// What every device has, written at the end of its element.
 ///
@@ -41,7 +41,7 @@ pub(crate) const USER_ALIAS: &str = "ua-";
 
 /// Place of a device in the boot order of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "boot")]
+#[xml(name = "boot", after_read = Boot::settle)]
 pub struct Boot {
     /// Unique in the domain; the lowest, from 1, is tried first.
     #[xml(attr)]
@@ -49,6 +49,26 @@ pub struct Boot {
     /// s390: which entry of the boot loader's menu to load, up to 8 characters.
     #[xml(attr)]
     pub loadparm: Option<String>,
+}
+
+impl Boot {
+    /// Firmware knows capital letters only.
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let Some(loadparm) = &mut self.loadparm else { return Ok(()) };
+        if !(1..=8).contains(&loadparm.len()) {
+            return Err(
+                reader.internal(format!("loadparm value '{loadparm}' must be between 1 and 8 characters"))
+            );
+        }
+        loadparm.make_ascii_uppercase();
+        let known = |c: &char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '.' | ' ');
+        match loadparm.chars().find(|c| !known(c)) {
+            Some(c) => Err(reader.internal(format!(
+                "invalid loadparm char '{c}', expecting chars in set of [a-zA-Z0-9.] and blank spaces"
+            ))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Option ROM of a PCI device.
@@ -110,7 +130,7 @@ pub enum VirtioModel {
 pub enum YesOrNot {}
 
 impl Codec<bool> for YesOrNot {
-    fn parse(text: &str) -> Result<bool, Expected> {
+    fn parse(text: &str) -> std::result::Result<bool, Expected> {
         Ok(text == "yes")
     }
     fn format(value: &bool, out: &mut String) {

@@ -8,9 +8,6 @@ use crate::xml::{Xml, XmlValue};
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "input")]
 pub struct Input {
-    /// What it is, and for devices of the host which one.
-    #[xml(flatten)]
-    pub kind: InputKind,
     /// The bus it is plugged into; default: what the domain's type and the device allow.
     #[xml(attr)]
     pub bus: Option<InputBus>,
@@ -20,6 +17,9 @@ pub struct Input {
     /// Tuning of the virtio transport.
     #[xml(child, default)]
     pub driver: VirtioDriver,
+    /// What it is, and for devices of the host which one.
+    #[xml(flatten)]
+    pub kind: InputKind,
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,

@@ -4,11 +4,11 @@ use uuid::Uuid;
 
 use super::DeviceInfo;
 use crate::model::{Bitmap, Kib};
-use crate::xml::{Hex, Xml, XmlValue};
+use crate::xml::{Hex, Reader, Result, Xml, XmlValue};
 
 /// Memory that is plugged into the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "memory")]
+#[xml(name = "memory", after_read = MemoryDevice::settle)]
 pub struct MemoryDevice {
     /// Which device.
     #[xml(attr)]
@@ -31,6 +31,30 @@ pub struct MemoryDevice {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl MemoryDevice {
+    /// Each model reads its own parts only.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        use MemoryModel::{Dimm, Nvdimm, SgxEpc, VirtioMem, VirtioPmem};
+        let (source, target) = (&mut self.source, &mut self.target);
+        let paged = matches!(self.model, Dimm | VirtioMem);
+        source.pagesize = source.pagesize.filter(|_| paged);
+        source.nodemask = source.nodemask.take().filter(|_| paged || self.model == SgxEpc);
+        source.path = source.path.take().filter(|_| matches!(self.model, Nvdimm | VirtioPmem));
+        let nvdimm = self.model == Nvdimm;
+        source.alignsize = source.alignsize.filter(|_| nvdimm);
+        source.pmem &= nvdimm;
+        target.label = target.label.filter(|_| nvdimm);
+        target.readonly &= nvdimm;
+        let resizable = self.model == VirtioMem;
+        target.block = target.block.filter(|_| resizable);
+        target.requested = target.requested.filter(|_| resizable);
+        target.current = target.current.filter(|_| resizable);
+        target.dynamic_memslots = target.dynamic_memslots.filter(|_| resizable);
+        target.base = target.base.filter(|base| *base != 0 && (resizable || self.model == VirtioPmem));
+        Ok(())
+    }
 }
 
 /// Memory devices.

@@ -131,12 +131,12 @@ pub struct Vsock {
     /// The guest's address.
     #[xml(child, default)]
     pub cid: VsockCid,
-    /// Tuning of the virtio transport.
-    #[xml(child, default)]
-    pub driver: VirtioDriver,
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+    /// Tuning of the virtio transport.
+    #[xml(child, default)]
+    pub driver: VirtioDriver,
 }
 
 /// The guest's address among sockets.

@@ -20,12 +20,12 @@ pub struct MemoryBalloon {
     /// Seconds between two statistics; 0: none are taken.
     #[xml(attr = "stats/@period", omit)]
     pub stats_period: i32,
-    /// Tuning of the virtio transport.
-    #[xml(child, default)]
-    pub driver: VirtioDriver,
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+    /// Tuning of the virtio transport.
+    #[xml(child, default)]
+    pub driver: VirtioDriver,
 }
 
 /// Memory balloons.

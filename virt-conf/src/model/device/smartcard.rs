@@ -61,7 +61,7 @@ pub struct SmartcardPassthrough {
 
 /// A USB port of the guest into which whoever looks at it may plug a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "redirdev")]
+#[xml(name = "redirdev", keep_open)]
 pub struct RedirectedDevice {
     /// The bus, always USB.
     #[xml(attr, default, first)]

@@ -22,12 +22,12 @@ pub struct Sound {
     /// The audio backend that plays and records; default: the first.
     #[xml(child)]
     pub audio: Option<AudioReference>,
-    /// Tuning of the virtio transport.
-    #[xml(child, default)]
-    pub driver: VirtioDriver,
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+    /// Tuning of the virtio transport.
+    #[xml(child, default)]
+    pub driver: VirtioDriver,
 }
 
 /// Sound cards.

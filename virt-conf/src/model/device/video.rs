@@ -130,12 +130,12 @@ pub enum VideoType {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "acceleration")]
 pub struct VideoAcceleration {
-    /// Whether 2D is accelerated.
-    #[xml(attr)]
-    pub accel2d: Option<bool>,
     /// Whether 3D is accelerated.
     #[xml(attr)]
     pub accel3d: Option<bool>,
+    /// Whether 2D is accelerated.
+    #[xml(attr)]
+    pub accel2d: Option<bool>,
     /// Host path of the render node used; default: the first that fits.
     #[xml(attr)]
     pub rendernode: Option<String>,

@@ -238,6 +238,7 @@ pub enum CharTcpProtocol {
 
 /// `type='unix'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = UnixCharSource::settle)]
 pub struct UnixCharSource {
     /// Who calls whom; default: the emulator calls.
     #[xml(attr)]
@@ -251,6 +252,17 @@ pub struct UnixCharSource {
     /// What to do when the peer goes away.
     #[xml(child)]
     pub reconnect: Option<Reconnect>,
+}
+
+impl UnixCharSource {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        if self.path.is_none() {
+            *self = Self::default();
+        } else {
+            self.mode.get_or_insert_default();
+        }
+        Ok(())
+    }
 }
 
 /// `type='spiceport'` and `dbus`.

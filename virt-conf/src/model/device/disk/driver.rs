@@ -2,11 +2,11 @@
 
 use crate::model::device::VirtioOptions;
 use crate::model::{Bytes, StorageFormat, Switch};
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// Tuning of a disk's format driver and transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "driver")]
+#[xml(name = "driver", after_read = DiskDriver::settle)]
 pub struct DiskDriver {
     /// Backend of the hypervisor, `qemu`, `tap2`, `phy`, `file`; default: the hypervisor's only or best one.
     #[xml(attr)]
@@ -62,6 +62,14 @@ pub struct DiskDriver {
     /// Cache of qcow2 metadata.
     #[xml(child, default)]
     pub metadata_cache: MetadataCache,
+}
+
+impl DiskDriver {
+    /// The hypervisor's choice is what holds without an attribute.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.cache = self.cache.filter(|cache| *cache != DiskCache::Default);
+        Ok(())
+    }
 }
 
 /// How writes are cached on the host.

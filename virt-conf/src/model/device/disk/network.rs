@@ -93,6 +93,27 @@ pub enum NetworkDiskProtocol {
     Nfs,
 }
 
+impl NetworkDiskProtocol {
+    /// The port where a server is expected; none for protocols that find it by themselves.
+    #[must_use]
+    pub fn default_port(self) -> Option<u32> {
+        match self {
+            Self::Nbd => Some(10809),
+            Self::Sheepdog => Some(7000),
+            Self::Gluster => Some(24007),
+            Self::Iscsi => Some(3260),
+            Self::Http => Some(80),
+            Self::Https => Some(443),
+            Self::Ftp => Some(21),
+            Self::Ftps => Some(990),
+            Self::Tftp => Some(69),
+            Self::Ssh => Some(22),
+            Self::Vxhs => Some(9999),
+            Self::Rbd | Self::Nfs => None,
+        }
+    }
+}
+
 /// One server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "host")]

@@ -64,6 +64,19 @@ impl DiskSource {
         }
     }
 
+    /// Whether it names nothing: a drive without a medium.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Network(source) => source.protocol.is_none(),
+            Self::Volume(source) => source.pool.is_none(),
+            Self::Nvme(_) => false,
+            Self::File(_) | Self::Block(_) | Self::Dir(_) | Self::VhostUser(_) | Self::VhostVdpa(_) => {
+                self.path().is_none_or(str::is_empty)
+            }
+        }
+    }
+
     /// Path on the host, for sources that have one.
     #[must_use]
     pub fn path(&self) -> Option<&str> {

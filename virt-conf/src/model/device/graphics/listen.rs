@@ -3,7 +3,7 @@
 //! Old readers know only attributes: `listen` or `socket` repeats the first `<listen>`, and a port is left out, or -1,
 //! where it will be assigned. That follows no rule of the derive, so this file reads and writes by hand.
 
-use super::{GraphicsAuth, RdpGraphics, SpiceGraphics, VncGraphics};
+use super::{GraphicsAuth, RdpGraphics, SpiceChannel, SpiceChannelMode, SpiceGraphics, VncGraphics};
 use crate::xml::{Fields, Plain, Reader, Result, Shape, Writer, Xml};
 
 /// Where a display accepts connections.
@@ -70,18 +70,25 @@ impl ListenNetwork {
 }
 
 const LISTEN: &str = "listen";
-const SOCKET: &str = "socket";
+const SOCKET_PATH: &str = "socket";
 
-/// Every place where a display accepts connections.
+/// Every place where a display accepts connections. `SOCKET`: whether an attribute repeats the first one's socket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GraphicsListens {
+pub struct GraphicsListens<const SOCKET: bool = false> {
     /// The first is the one that old readers see; empty: as the driver is configured.
     pub listens: Vec<GraphicsListen>,
 }
 
-impl Fields for GraphicsListens {
+impl<const SOCKET: bool> Fields for GraphicsListens<SOCKET> {
     fn read(reader: &Reader<'_, '_>) -> Result<Self> {
         let mut listens: Vec<GraphicsListen> = reader.children(LISTEN)?;
+        if let Some(path) = reader.attr_text(SOCKET_PATH).filter(|_| SOCKET) {
+            let socket = ListenSocket { socket: Some(path.to_owned()), ..ListenSocket::default() };
+            match listens.first_mut() {
+                Some(first) => *first = GraphicsListen::Socket(socket),
+                None => listens.push(GraphicsListen::Socket(socket)),
+            }
+        }
         let attribute = reader.attr_text(LISTEN).filter(|text| !text.is_empty());
         match (listens.first(), attribute) {
             (Some(GraphicsListen::Address(first)), Some(wanted)) => {
@@ -94,18 +101,10 @@ impl Fields for GraphicsListens {
                 }
             }
             (Some(_), _) => {}
-            (None, attribute) => listens.push(match reader.attr_text(SOCKET) {
-                Some(path) if reader.attr_text("type") == Some("vnc") => {
-                    GraphicsListen::Socket(ListenSocket {
-                        socket: Some(path.to_owned()),
-                        ..ListenSocket::default()
-                    })
-                }
-                _ => GraphicsListen::Address(ListenAddress {
-                    address: attribute.map(str::to_owned),
-                    ..ListenAddress::default()
-                }),
-            }),
+            (None, attribute) => listens.push(GraphicsListen::Address(ListenAddress {
+                address: attribute.map(str::to_owned),
+                ..ListenAddress::default()
+            })),
         }
         Ok(Self { listens })
     }
@@ -116,7 +115,7 @@ impl Fields for GraphicsListens {
             Some(GraphicsListen::Network(listen)) if writer.options().live() => {
                 write_text(writer, LISTEN, listen.address.as_deref());
             }
-            Some(GraphicsListen::Socket(listen)) => write_text(writer, SOCKET, listen.socket.as_deref()),
+            Some(GraphicsListen::Socket(listen)) if SOCKET => write_text(writer, SOCKET_PATH, listen.socket.as_deref()),
             _ => {}
         }
     }
@@ -127,7 +126,9 @@ impl Fields for GraphicsListens {
 
     fn describe(_: Option<&Self>, shape: &mut Shape) {
         shape.attr(LISTEN);
-        shape.attr(SOCKET);
+        if SOCKET {
+            shape.attr(SOCKET_PATH);
+        }
         shape.child(LISTEN, |shape| GraphicsListen::describe(None, shape));
     }
 }
@@ -157,18 +158,27 @@ pub struct VncPort {
 
 impl Fields for VncPort {
     fn read(reader: &Reader<'_, '_>) -> Result<Self> {
-        let number = |name| Ok(reader.attr::<Plain, i32>(&[], name)?.unwrap_or(0));
+        let port = |name| {
+            reader.attr::<Plain, i32>(&[], name).map_err(|_| {
+                let text = reader.attr_text(name).unwrap_or_default();
+                let what = if name == PORT { "port" } else { "WebSocket port" };
+                reader.internal(format!("cannot parse vnc {what} {text}"))
+            })
+        };
         let mut this = Self {
-            port: number(PORT)?,
-            autoport: reader.attr::<Plain, bool>(&[], AUTOPORT)?.unwrap_or(false),
-            websocket: number(WEBSOCKET)?,
+            port: port(PORT)?.unwrap_or(0),
+            // Nothing, or -1, is how one asked for a port before there was `autoport`.
+            autoport: matches!(port(PORT)?, None | Some(-1)),
+            websocket: port(WEBSOCKET)?.unwrap_or(0),
             websocket_generated: reader.attr_text("websocketGenerated") == Some("yes"),
         };
-        // -1 is how one asked for a port before there was `autoport`.
-        if this.port == -1 {
-            (this.port, this.autoport) = (0, true);
+        if this.port == -1 && !reader.live() {
+            this.port = 0;
         }
-        if this.autoport && !reader.live() {
+        if let Some(autoport) = reader.attr::<Plain, bool>(&[], AUTOPORT)? {
+            this.autoport = autoport;
+        }
+        if this.autoport && !reader.status() {
             this.port = 0;
         }
         Ok(this)
@@ -206,19 +216,28 @@ impl Fields for VncPort {
 }
 
 /// Whether the first listener has a TCP port.
-fn has_port(listens: &GraphicsListens) -> bool {
-    matches!(listens.listens.first(), Some(GraphicsListen::Address(_) | GraphicsListen::Network(_)))
+fn has_port(listens: &[GraphicsListen]) -> bool {
+    matches!(listens.first(), Some(GraphicsListen::Address(_) | GraphicsListen::Network(_)))
 }
 
 impl VncGraphics {
     pub(super) fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
-        self.port = self.port.filter(|_| has_port(&self.listens));
+        self.port = self.port.filter(|_| has_port(&self.listens.listens));
         Ok(())
     }
 }
 
 impl SpiceGraphics {
     pub(super) fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        // Of two entries about a channel the last counts; "any" is what holds without an entry.
+        let mut channels: Vec<SpiceChannel> = Vec::new();
+        for channel in std::mem::take(&mut self.channels) {
+            channels.retain(|other| other.name != channel.name);
+            channels.push(channel);
+        }
+        channels.retain(|channel| channel.mode != SpiceChannelMode::Any);
+        channels.sort_by_key(|channel| channel.name);
+        self.channels = channels;
         let mut autoport = self.autoport.unwrap_or(false);
         if self.port == -1 && self.tls_port == -1 {
             autoport = true;
@@ -226,7 +245,14 @@ impl SpiceGraphics {
         if autoport && !reader.live() {
             (self.port, self.tls_port) = (0, 0);
         }
-        self.autoport = Some(autoport).filter(|_| has_port(&self.listens));
+        if let Some(first @ GraphicsListen::Address(_)) = self.listens.listens.first_mut()
+            && self.port == 0
+            && self.tls_port == 0
+            && !autoport
+        {
+            *first = GraphicsListen::None;
+        }
+        self.autoport = Some(autoport).filter(|_| has_port(&self.listens.listens));
         if self.autoport.is_none() {
             (self.port, self.tls_port) = (0, 0);
         }
@@ -236,9 +262,12 @@ impl SpiceGraphics {
 
 impl RdpGraphics {
     pub(super) fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.autoport |= matches!(self.port, None | Some(-1));
         if self.autoport && !reader.live() {
-            self.port = 0;
+            self.port = Some(0);
         }
+        let port = self.port.unwrap_or(0);
+        self.port = Some(port).filter(|port| *port != 0 || self.autoport);
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ pub struct VncGraphics {
     pub port: Option<VncPort>,
     /// Where connections are accepted.
     #[xml(flatten)]
-    pub listens: GraphicsListens,
+    pub listens: GraphicsListens<true>,
     /// Keyboard layout; default: the viewer's.
     #[xml(attr)]
     pub keymap: Option<String>,
@@ -130,9 +130,9 @@ pub enum GraphicsConnected {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(after_read = RdpGraphics::settle)]
 pub struct RdpGraphics {
-    /// TCP port; 0: assigned, or the standard one.
-    #[xml(attr, omit)]
-    pub port: u32,
+    /// TCP port; 0: assigned; absent: the standard one.
+    #[xml(attr)]
+    pub port: Option<i32>,
     /// Whether the port is assigned at start; default: no.
     #[xml(attr, omit)]
     pub autoport: bool,

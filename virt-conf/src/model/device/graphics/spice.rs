@@ -30,7 +30,7 @@ pub struct SpiceGraphics {
     /// Password and its end.
     #[xml(flatten)]
     pub auth: GraphicsAuth,
-    /// Security of single channels.
+    /// Security of single channels, one entry a channel, in the channels' order.
     #[xml(child)]
     pub channels: Vec<SpiceChannel>,
     /// How pictures are compressed; default: the hypervisor's choice.
@@ -75,7 +75,7 @@ pub struct SpiceChannel {
 }
 
 /// Channels of a SPICE connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, XmlValue)]
 pub enum SpiceChannelName {
     /// Control.
     Main,

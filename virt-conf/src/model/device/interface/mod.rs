@@ -103,8 +103,8 @@ pub struct Interface {
     #[xml(attr = "mtu/@size")]
     pub mtu: Option<u32>,
     /// Frames to collect before an interrupt.
-    #[xml(attr = "coalesce/rx/frames/@max")]
-    pub coalesce_rx_frames: Option<u32>,
+    #[xml(attr = "coalesce/rx/frames/@max", omit)]
+    pub coalesce_rx_frames: u32,
     /// What every device has.
     #[xml(flatten)]
     pub info: DeviceInfo,
