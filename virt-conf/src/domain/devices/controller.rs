@@ -109,6 +109,21 @@ impl Devices {
             if let Some(this) = self.controllers.get_mut(at) {
                 this.index = Some(number);
             }
+            self.put_master_first(at);
+        }
+    }
+
+    /// Of one USB 2.0 controller's parts the master comes first.
+    fn put_master_first(&mut self, at: usize) {
+        let Some(this) = self.controllers.get(at).filter(|this| this.info.master_startport.is_none()) else {
+            return;
+        };
+        let companion = |other: &Controller| {
+            same_kind(other, this) && other.index == this.index && other.info.master_startport.is_some()
+        };
+        if let Some(first) = self.controllers.iter().take(at).position(companion) {
+            let this = self.controllers.remove(at);
+            self.controllers.insert(first, this);
         }
     }
 

@@ -3,8 +3,8 @@
 use super::{Context, disk_name};
 use crate::domain::{DeviceMut, Features};
 use crate::model::{
-    DeviceAddress, Disk, DiskBus, DiskDevice, DiskSnapshot, DiskSource, DiskTray, Domain, DriveAddress, FileDiskSource,
-    HostTransport, NetworkDiskProtocol,
+    DeviceAddress, Disk, DiskBus, DiskDevice, DiskSnapshot, DiskSource, DiskTray, Domain, DriveAddress,
+    FileDiskSource, HostTransport, NetworkDiskProtocol,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -76,8 +76,9 @@ impl Domain {
         if disk.target.bus != Some(DiskBus::Usb) {
             disk.target.removable = None;
         }
-        if disk.source.is_empty() {
-            disk.source = DiskSource::File(FileDiskSource::default());
+        if disk.device != DiskDevice::Lun && disk.source.is_empty() {
+            let common = disk.source.common().cloned().unwrap_or_default();
+            disk.source = DiskSource::File(FileDiskSource { common, ..FileDiskSource::default() });
         }
         complete_source(&mut disk.source);
         let mut below = disk.backing_store.as_mut();

@@ -6,8 +6,7 @@ use super::Context;
 use crate::model::{
     DeviceInfo, Domain, DomainType, Filesystem, FilesystemAccess, FilesystemDriverType, Input, InputBus,
     InputKind, Interface, Mac, MacAddress, MemoryDevice, MemoryDeviceAccess, MemoryModel, Rng, RngBackend,
-    Sound, SoundModel,
-    Video, VideoModel, VideoType, Vsock,
+    Sound, SoundModel, Video, VideoModel, VideoType, Vsock,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 

@@ -115,7 +115,9 @@ impl<const SOCKET: bool> Fields for GraphicsListens<SOCKET> {
             Some(GraphicsListen::Network(listen)) if writer.options().live() => {
                 write_text(writer, LISTEN, listen.address.as_deref());
             }
-            Some(GraphicsListen::Socket(listen)) if SOCKET => write_text(writer, SOCKET_PATH, listen.socket.as_deref()),
+            Some(GraphicsListen::Socket(listen)) if SOCKET => {
+                write_text(writer, SOCKET_PATH, listen.socket.as_deref())
+            }
             _ => {}
         }
     }

@@ -31,7 +31,7 @@ use crate::xml::{Reader, Result, Xml, XmlValue};
 /// # Ok::<(), xml::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "interface")]
+#[xml(name = "interface", after_read = Interface::settle)]
 pub struct Interface {
     /// The guest's end of the cable.
     #[xml(child)]
@@ -108,6 +108,17 @@ pub struct Interface {
     /// What every device has.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Interface {
+    /// Only virtio cards have a backend in the kernel; one queue is what there is without an attribute.
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if !has_virtio_model(reader) {
+            self.backend.vhost = None;
+        }
+        self.driver.queues = self.driver.queues.filter(|queues| *queues > 1);
+        Ok(())
+    }
 }
 
 /// The guest's end of the cable.
