@@ -9,6 +9,8 @@ mod document;
 mod domain;
 mod exceptions;
 mod manifest;
+mod qemu;
+mod qemu_argv;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -50,6 +52,7 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
         &document::Secret,
         &document::StoragePool,
         &document::StorageVolume,
+        &qemu_argv::QemuArgv,
     ]
 }
 

@@ -6,6 +6,7 @@ mod definition;
 mod driver;
 mod engine;
 mod event;
+pub mod hooks;
 mod host;
 mod metadata;
 pub(crate) mod model;

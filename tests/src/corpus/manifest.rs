@@ -144,6 +144,11 @@ impl Case<'_> {
         self.paths(self.aux)
     }
 
+    /// A file or directory of the visible corpus that is no case of its own.
+    pub fn shared(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.corpus.visible.join(path)
+    }
+
     fn paths(&self, spelled: &str) -> Vec<PathBuf> {
         spelled
             .split(' ')

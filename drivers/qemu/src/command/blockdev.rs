@@ -108,7 +108,7 @@ impl Builder<'_, '_> {
             .text("endpoint", "client")
             .flag("verify-peer", true);
         if let Some(uuid) = settings.nbd_tls_secret.clone() {
-            let id = format!("{storage}-tls-secret0");
+            let id = format!("obj{storage}_tls0-secret0");
             let usage = SecretUsage { kind: "tls", identifier: SecretIdentifier::Uuid(uuid) };
             self.secret(&id, &usage)?;
             props = props.text("passwordid", id);

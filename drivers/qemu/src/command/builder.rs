@@ -92,6 +92,11 @@ impl Builder<'_, '_> {
         format!("/dev/fdset/{set}")
     }
 
+    /// The boot menu entry that a device's own option takes; older versions are told through the machine.
+    pub(crate) fn loadparm<'i>(&self, info: &'i DeviceInfo) -> Option<&'i str> {
+        info.boot.as_ref()?.loadparm.as_deref().filter(|_| self.has(Flag::VirtioCcwLoadparm))
+    }
+
     /// Adds what says where the guest finds the device.
     pub(crate) fn address(&self, props: &mut Props, info: &DeviceInfo) -> Result<()> {
         match &info.address {
@@ -166,9 +171,13 @@ impl Builder<'_, '_> {
                     "Could not find PCI controller with index '{index}' required for device at address '{device}'"
                 ))
             })?;
+        if index == 0 {
+            // QEMU made the root and named it.
+            return Ok(default_root_name(self.board, pci_model(controller).flatten()).to_owned());
+        }
         let alias = alias(&controller.info)?;
         // A pSeries host bridge beyond the first has its bus inside.
-        let is_further_root = pci_model(controller) == Some(Some(PciModel::PciRoot)) && index > 0;
+        let is_further_root = pci_model(controller) == Some(Some(PciModel::PciRoot));
         Ok(if is_further_root { format!("{alias}.0") } else { alias.to_owned() })
     }
 
@@ -211,6 +220,15 @@ impl Builder<'_, '_> {
             props = virtio_options(props, options);
         }
         Ok(props)
+    }
+}
+
+/// How QEMU calls the root bus of a board.
+fn default_root_name(board: Board<'_>, model: Option<PciModel>) -> &'static str {
+    match model {
+        Some(PciModel::PcieRoot) => "pcie.0",
+        _ if board.has_pci_multi_bus() => "pci.0",
+        _ => "pci",
     }
 }
 

@@ -8,7 +8,7 @@ use virt_util::Result;
 
 use super::builder::{Builder, switch, unsupported};
 use super::{Props, on_off};
-use crate::caps::{Accelerator, Arch, Flag};
+use crate::caps::{Arch, Flag};
 
 /// libvirt's names of features that QEMU spells otherwise.
 const FEATURE_NAMES: &[(&str, &str)] = &[
@@ -291,11 +291,6 @@ impl Builder<'_, '_> {
             .opt_number("poll-max-ns", poll.max)
             .opt_number("poll-grow", poll.grow)
             .opt_number("poll-shrink", poll.shrink))
-    }
-
-    /// Whether KVM executes the guest.
-    pub(crate) fn is_kvm(&self) -> bool {
-        self.accelerator == Accelerator::Kvm
     }
 }
 

@@ -1,8 +1,8 @@
 //! Disks: the nodes of their images, and the device that the guest sees.
 
 use virt_conf::model::{
-    ControllerKind, DetectZeroes, DeviceAddress, Disk, DiskBus, DiskDevice, DiskDiscard, DiskErrorPolicy,
-    DiskSource, DriveAddress, IoThreads, ScsiModel, Switch,
+    ControllerKind, DetectZeroes, DeviceAddress, Disk, DiskBus, DiskCache, DiskDevice, DiskDiscard,
+    DiskErrorPolicy, DiskSource, DriveAddress, IoThreads, ScsiModel, Switch,
 };
 use virt_util::Result;
 
@@ -33,7 +33,8 @@ impl Builder<'_, '_> {
             .iter()
             .rev()
             .map(|disk| {
-                let image = has_medium(&disk.source).then(|| Image::of_disk(disk, tuning_of(disk), numbers));
+                let is_node = has_medium(&disk.source) && disk.target.bus != Some(DiskBus::Sd);
+                let image = is_node.then(|| Image::of_disk(disk, tuning_of(disk), numbers));
                 let filters: Vec<_> = disk
                     .throttlefilters
                     .filters
@@ -47,7 +48,7 @@ impl Builder<'_, '_> {
         self.floppy_controller(boot);
         for ((position, disk), (image, filters)) in domain.devices.disks.iter().enumerate().zip(&images) {
             if disk.target.bus == Some(DiskBus::Sd) {
-                self.sd_card(disk, image.as_ref(), position)?;
+                self.sd_card(disk, position)?;
                 continue;
             }
             let backend = self.disk_backend(disk, image.as_ref(), filters)?;
@@ -100,7 +101,7 @@ impl Builder<'_, '_> {
         let id = alias(&disk.info)?;
         let is_cdrom = disk.device == DiskDevice::Cdrom;
         let mut device_id = None;
-        let mut serial = disk.serial.as_deref();
+        let mut serial = disk.serial.as_ref().map(|serial| serial.replace(' ', "\\ "));
         let mut props = match bus {
             DiskBus::Ide | DiskBus::Sata => {
                 let props = Props::device(if is_cdrom { "ide-cd" } else { "ide-hd" });
@@ -115,7 +116,7 @@ impl Builder<'_, '_> {
                 if disk.device == DiskDevice::Lun {
                     serial = None;
                 } else {
-                    device_id = Some(serial.map_or_else(|| format!("drive-{id}"), str::to_owned));
+                    device_id = Some(serial.clone().unwrap_or_else(|| format!("drive-{id}")));
                 }
                 self.scsi_place(Props::device(driver), disk)?
             }
@@ -147,14 +148,16 @@ impl Builder<'_, '_> {
             Backend::Node(node) => props.set("drive", node.as_str()),
             Backend::Chardev(chardev) => props.set("chardev", chardev.as_str()),
         }
+        // Floppy drives boot through their controller.
+        let boot = boot.filter(|_| bus != DiskBus::Fdc);
         props = props.text("id", id).opt_number("bootindex", boot);
         let is_ata = matches!(bus, DiskBus::Ide | DiskBus::Sata);
         let write_cache = match disk.device {
             DiskDevice::Lun => None,
-            _ => cache_mode(disk.driver.cache).map(|mode| mode.write_back),
+            _ => cache_mode(tuning_of(disk).cache).map(|mode| mode.write_back),
         };
         props = props
-            .opt_text("loadparm", disk.info.boot.as_ref().and_then(|boot| boot.loadparm.as_deref()))
+            .opt_text("loadparm", self.loadparm(&disk.info))
             .nonzero("logical_block_size", disk.blockio.logical_block_size)
             .nonzero("physical_block_size", disk.blockio.physical_block_size)
             .opt_number("discard_granularity", disk.blockio.discard_granularity)
@@ -323,8 +326,10 @@ fn tuning_of(disk: &Disk) -> ImageTuning {
         DetectZeroes::Unmap if driver.discard != Some(DiskDiscard::Unmap) => DetectZeroes::On.as_str(),
         detect => detect.as_str(),
     });
+    // Two guests must not see different contents through two caches.
+    let shared = (disk.shareable && !disk.readonly).then_some(DiskCache::None);
     ImageTuning {
-        cache: driver.cache,
+        cache: driver.cache.or(shared),
         io: driver.io,
         discard: driver.discard,
         discard_no_unref: switch(driver.discard_no_unref),

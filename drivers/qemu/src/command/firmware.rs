@@ -4,7 +4,7 @@ use virt_conf::model::{DiskSource, FileDiskSource, FirmwareFormat, LoaderType, S
 use virt_util::Result;
 
 use super::builder::Builder;
-use super::image::{Below, Image};
+use super::image::{Below, Image, NodeNumbers};
 
 /// The format of an image as disks spell it.
 fn storage_format(format: Option<FirmwareFormat>) -> StorageFormat {
@@ -55,8 +55,7 @@ impl Builder<'_, '_> {
         let variables = variables.map(|source| {
             let format = storage_format(os.nvram.as_ref().and_then(|nvram| nvram.format));
             let mut image = Image::new(source, Some(format), "libvirt-pflash1".into());
-            // Boards other than PCs want flash of an exact size, which only a format node can promise.
-            image.force_format = !self.board.arch.is_x86();
+            image.force_format = NodeNumbers::new(self.caps).format_layers();
             image
         });
         let mut images = [code, variables];

@@ -7,7 +7,7 @@ use virt_conf::model::{
 use virt_util::Result;
 
 use super::builder::{Builder, switch, unsupported};
-use super::{Props, escape_commas, on_off};
+use super::{Props, SecretIdentifier, SecretUsage, escape_commas, on_off};
 use crate::caps::Flag;
 
 impl Builder<'_, '_> {
@@ -89,12 +89,16 @@ impl Builder<'_, '_> {
         }
         if settings.vnc_tls {
             let id = "vnc-tls-creds0";
-            self.object(
-                &Props::object("tls-creds-x509", id)
-                    .text("dir", &settings.vnc_tls_dir)
-                    .text("endpoint", "server")
-                    .flag("verify-peer", settings.vnc_tls_verify),
-            );
+            let mut props = Props::object("tls-creds-x509", id)
+                .text("dir", &settings.vnc_tls_dir)
+                .text("endpoint", "server")
+                .flag("verify-peer", settings.vnc_tls_verify);
+            if let Some(uuid) = settings.vnc_tls_secret.clone() {
+                let secret = format!("{id}-secret0");
+                self.secret(&secret, &SecretUsage { kind: "tls", identifier: SecretIdentifier::Uuid(uuid) })?;
+                props = props.text("passwordid", secret);
+            }
+            self.object(&props);
             parts.push(format!("tls-creds={id}"));
         }
         if settings.vnc_sasl {

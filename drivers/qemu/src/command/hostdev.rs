@@ -156,10 +156,7 @@ impl Builder<'_, '_> {
         let Some(DeviceAddress::Drive(place)) = info.address else {
             return Err(internal("a SCSI device of the host has no address yet"));
         };
-        let props = Props::device("scsi-generic")
-            .flag_if("share-rw", device.shareable)
-            .text("drive", node)
-            .text("id", alias(info)?);
+        let props = Props::device("scsi-generic").text("drive", node).text("id", alias(info)?);
         let props = self.scsi_address(props, place)?;
         Ok(props.opt_number("bootindex", boot))
     }
@@ -187,7 +184,7 @@ impl Builder<'_, '_> {
             .opt_switch("display", switch(mdev.display))
             .opt_flag("ramfb", (mdev.ramfb == Some(Switch::On)).then_some(true))
             .opt_number("bootindex", boot)
-            .opt_text("loadparm", info.boot.as_ref().and_then(|boot| boot.loadparm.as_deref()));
+            .opt_text("loadparm", self.loadparm(info));
         self.address(&mut props, info)?;
         Ok(props)
     }

@@ -5,6 +5,8 @@ use virt_conf::model::{
     MetadataCache, StorageAuth, StorageEncryption, StorageFormat, StorageSlice,
 };
 
+use crate::caps::{Capabilities, Flag};
+
 /// One image of a chain.
 #[derive(Clone, Debug)]
 pub(crate) struct Image<'a> {
@@ -23,6 +25,8 @@ pub(crate) struct Image<'a> {
     /// Where a qcow2 image keeps its data.
     pub data: Option<Box<Image<'a>>>,
     pub below: Below<'a>,
+    /// The set of descriptors that stands for the storage.
+    pub descriptor_set: Option<u32>,
 }
 
 /// What an image is an overlay of.
@@ -71,13 +75,26 @@ pub(crate) fn cache_mode(cache: Option<DiskCache>) -> Option<CacheMode> {
 }
 
 /// Numbers the nodes of a guest's images.
-#[derive(Debug, Default)]
-pub(crate) struct NodeNumbers(u32);
+#[derive(Debug)]
+pub(crate) struct NodeNumbers {
+    last: u32,
+    /// Versions whose block jobs cannot tell storage from format need a node for each.
+    format_layers: bool,
+}
 
 impl NodeNumbers {
+    pub(crate) fn new(caps: &Capabilities) -> Self {
+        Self { last: 0, format_layers: !caps.has(Flag::BlockjobBackingMaskProtocol) }
+    }
+
     pub(crate) fn next(&mut self) -> String {
-        self.0 += 1;
-        format!("libvirt-{}", self.0)
+        self.last += 1;
+        format!("libvirt-{}", self.last)
+    }
+
+    /// Whether every image has a format node.
+    pub(crate) fn format_layers(&self) -> bool {
+        self.format_layers
     }
 }
 
@@ -98,6 +115,7 @@ impl<'a> Image<'a> {
             force_format: false,
             data: None,
             below: Below::Unknown,
+            descriptor_set: None,
         }
     }
 
@@ -109,6 +127,7 @@ impl<'a> Image<'a> {
         image.encryption = image.encryption.or(disk.encryption.as_ref());
         image.metadata_cache = disk.driver.metadata_cache;
         image.readonly = disk.readonly;
+        image.force_format = numbers.format_layers();
         image.tuning = tuning;
         image.attach_data(below, numbers);
         image.below = Self::chain(disk.backing_store.as_ref(), below, numbers);
@@ -124,6 +143,7 @@ impl<'a> Image<'a> {
         };
         let mut data = Self::new(source, format.as_ref().map(|format| format.kind), numbers.next());
         data.readonly = self.readonly;
+        data.force_format = numbers.format_layers();
         data.tuning = tuning;
         self.data = Some(Box::new(data));
     }
@@ -134,6 +154,7 @@ impl<'a> Image<'a> {
         let mut image = Self::new(source, store.format.as_ref().map(|format| format.kind), numbers.next());
         image.metadata_cache = store.format.as_ref().map(|format| format.metadata_cache).unwrap_or_default();
         image.readonly = true;
+        image.force_format = numbers.format_layers();
         image.tuning = tuning;
         image.attach_data(tuning, numbers);
         image.below = Self::chain(store.backing_store.as_deref(), tuning, numbers);

@@ -64,6 +64,8 @@ pub struct Settings {
     pub vnc_tls_verify: bool,
     /// Where VNC's certificates are.
     pub vnc_tls_dir: String,
+    /// The secret that opens VNC's key.
+    pub vnc_tls_secret: Option<String>,
     /// Whether VNC asks SASL who the client is.
     pub vnc_sasl: bool,
     /// SASL's settings for VNC.
@@ -117,6 +119,7 @@ impl Default for Settings {
             vnc_tls: false,
             vnc_tls_verify: false,
             vnc_tls_dir: "/etc/pki/libvirt-vnc".into(),
+            vnc_tls_secret: None,
             vnc_sasl: false,
             vnc_sasl_dir: None,
             vnc_password: None,
@@ -250,6 +253,8 @@ pub enum Descriptor {
         alias: String,
         /// Which queue, from 0.
         queue: u32,
+        /// Whether the user connects it, with a script or otherwise.
+        ethernet: bool,
     },
     /// One queue of `/dev/vhost-net`.
     VhostNet {

@@ -1,8 +1,9 @@
 //! The machine and what executes it: `-name`, `-machine`, `-accel`, firmware, clock, boot.
 
 use virt_conf::model::{
-    AcpiTableType, ClockBasis, ClockOffset, DeviceInfo, GicVersion, HptResizing, IoapicDriver, IommuModel,
-    KeywrapCipherName, LaunchSecurity, LoaderType, MemoryModel, Switch, TickPolicy, TimerName, TimerTrack,
+    AcpiTableType, ClockBasis, ClockOffset, ControllerKind, DeviceInfo, GicVersion, HptResizing,
+    IoapicDriver, IommuModel, KeywrapCipherName, LaunchSecurity, LoaderType, MemoryModel, PciModel, Switch,
+    TickPolicy, TimerName, TimerTrack,
 };
 use virt_util::Result;
 
@@ -190,6 +191,7 @@ impl Builder<'_, '_> {
     pub(crate) fn old_machine_switches(&mut self) {
         if self.timer(TimerName::Hpet).and_then(|timer| timer.present) == Some(false)
             && !self.has(Flag::MachineHpet)
+            && self.board.arch.is_x86()
         {
             self.line.push("-no-hpet");
         }
@@ -324,6 +326,14 @@ impl Builder<'_, '_> {
                 self.line.option("-global", option);
             }
         }
+        let root = self.domain.devices.controllers.iter().find_map(|controller| match &controller.kind {
+            ControllerKind::Pci(pci) if pci.model == Some(PciModel::PciRoot) => switch(pci.target.hotplug),
+            _ => None,
+        });
+        if let Some(hotplug) = root.filter(|_| self.board.is_i440fx()) {
+            let option = format!("PIIX4_PM.acpi-root-pci-hotplug={}", on_off(hotplug));
+            self.line.option("-global", option);
+        }
     }
 
     /// `-boot`, and a kernel loaded without firmware.
@@ -359,8 +369,8 @@ impl Builder<'_, '_> {
         for table in &os.acpi.tables {
             let path = escape_commas(&table.path);
             match table.kind {
-                AcpiTableType::Raw => self.line.option("-acpitable", format!("data={path}")),
-                AcpiTableType::Rawset => self.line.option("-acpitable", format!("file={path}")),
+                AcpiTableType::Raw => self.line.option("-acpitable", format!("file={path}")),
+                AcpiTableType::Rawset => self.line.option("-acpitable", format!("data={path}")),
                 AcpiTableType::Slic | AcpiTableType::Msdm => {
                     let signature = table.kind.as_str().to_uppercase();
                     self.line.option("-acpitable", format!("sig={signature},file={path}"));
@@ -416,8 +426,8 @@ impl Builder<'_, '_> {
         self.caps.machine(self.accelerator, self.board.machine)?.default_ram_id.as_deref()
     }
 
-    /// `-sandbox` and `-msg`.
-    pub(crate) fn sandbox_and_messages(&mut self) -> Result<()> {
+    /// `-sandbox`.
+    pub(crate) fn sandbox(&mut self) -> Result<()> {
         match self.launch.settings.seccomp_sandbox {
             Some(false) => self.line.option("-sandbox", "off"),
             wanted if self.has(Flag::SeccompSandbox) => {
@@ -430,6 +440,11 @@ impl Builder<'_, '_> {
             Some(true) => return Err(unsupported("QEMU does not support seccomp sandboxes")),
             None => {}
         }
+        Ok(())
+    }
+
+    /// How the process ends, and how its messages look.
+    pub(crate) fn teardown_and_messages(&mut self) -> Result<()> {
         if self.domain.features.async_teardown == Some(true) {
             if !self.has(Flag::RunWithAsyncTeardown) {
                 return Err(unsupported("asynchronous teardown is not available with this QEMU binary"));

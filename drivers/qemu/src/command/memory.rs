@@ -129,7 +129,7 @@ impl Builder<'_, '_> {
             backing.discard.or(cell.and_then(|cell| cell.discard)).or(common.discard.then_some(true));
         let is_virtio_mem = backing.kind == Some(MemoryModel::VirtioMem);
         let mut prealloc = common.allocation.mode == Some(MemoryAllocationMode::Immediate) || page.is_some();
-        let mut needed = access.is_some() || prealloc;
+        let mut needed = access.is_some() || page.is_some();
         let mut props;
         if backing.kind == Some(MemoryModel::SgxEpc) {
             props = Props::object("memory-backend-epc", &backing.id);

@@ -21,6 +21,7 @@ mod machine;
 mod memory;
 mod misc;
 mod net;
+mod prepare;
 mod props;
 mod protocol;
 mod sd_card;
@@ -36,6 +37,7 @@ pub(crate) use hostdev::subsystem;
 pub use launch::*;
 pub use line::CommandLine;
 pub(crate) use net::virtio_generation;
+pub use prepare::{Allocator, PortUse, prepare};
 pub use props::{Props, escape_commas, on_off};
 
 use virt_conf::model::Domain;
@@ -77,13 +79,12 @@ pub fn command_line(domain: &Domain, caps: &Capabilities, launch: &mut Launch<'_
 impl Builder<'_, '_> {
     fn build(&mut self) -> Result<()> {
         let boot = BootIndices::of(self.domain);
-        let mut numbers = NodeNumbers::default();
+        let mut numbers = NodeNumbers::new(self.caps);
         self.environment();
         self.name();
         self.master_key();
         self.pr_manager();
         self.pflash()?;
-        self.enclave_memory()?;
         self.machine()?;
         self.accel();
         self.tseg()?;
@@ -94,6 +95,7 @@ impl Builder<'_, '_> {
         self.smp()?;
         self.iothreads()?;
         self.numa()?;
+        self.enclave_memory()?;
         self.identity()?;
         self.generation_id()?;
         self.sysinfo()?;
@@ -132,24 +134,26 @@ impl Builder<'_, '_> {
         self.rngs()?;
         self.nvram();
         self.vmcoreinfo();
+        self.launch_security()?;
+        self.passthrough();
+        self.sandbox()?;
         self.panics()?;
         self.shared_memories()?;
-        self.launch_security()?;
         self.vsock()?;
         self.pstore()?;
         self.cryptos()?;
-        self.passthrough();
-        self.sandbox_and_messages()
+        self.teardown_and_messages()
     }
 
     /// What the process sees of its surroundings: nothing of whoever starts it, and directories of its own.
     fn environment(&mut self) {
         let home = self.launch.paths.guest.clone();
         let mut add = |name: &str, value: String| self.line.environment.push((name.to_owned(), value));
+        let privileged = self.launch.settings.privileged;
         for (name, value) in &self.launch.settings.environment {
-            add(name, value.clone());
+            add(name, if privileged && name == "HOME" { home.clone() } else { value.clone() });
         }
-        if self.launch.settings.privileged {
+        if privileged {
             add("XDG_DATA_HOME", format!("{home}/.local/share"));
             add("XDG_CACHE_HOME", format!("{home}/.cache"));
             add("XDG_CONFIG_HOME", format!("{home}/.config"));

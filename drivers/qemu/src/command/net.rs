@@ -107,12 +107,14 @@ impl Builder<'_, '_> {
     fn tap_netdev(&mut self, netdev: Props, interface: &Interface, name: &str) -> Props {
         let is_virtio = virtio_net_model(interface).is_some();
         let queues = if is_virtio { interface.driver.queues.unwrap_or(1).max(1) } else { 1 };
+        let ethernet = matches!(interface.kind, InterfaceKind::Ethernet(_));
         let mut taps = Vec::new();
         for queue in 0..queues {
-            taps.push(self.descriptor(Descriptor::Tap { alias: name.to_owned(), queue }).to_string());
+            taps.push(
+                self.descriptor(Descriptor::Tap { alias: name.to_owned(), queue, ethernet }).to_string(),
+            );
         }
-        let wants_vhost =
-            is_virtio && self.is_kvm() && interface.driver.name != Some(InterfaceDriverName::Qemu);
+        let wants_vhost = is_virtio && interface.driver.name != Some(InterfaceDriverName::Qemu);
         let mut vhosts = Vec::new();
         if wants_vhost && self.launch.descriptors.tap(name).vhost {
             for queue in 0..queues {
@@ -147,7 +149,7 @@ impl Builder<'_, '_> {
             .text("id", name)
             .opt_text("mac", interface.mac.as_ref().map(|mac| spelled(&mac.address)))
             .opt_number("bootindex", boot)
-            .opt_text("loadparm", info.boot.as_ref().and_then(|boot| boot.loadparm.as_deref()));
+            .opt_text("loadparm", self.loadparm(info));
         self.address(&mut props, info)?;
         Ok(rom(props, info))
     }

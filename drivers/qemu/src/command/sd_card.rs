@@ -5,15 +5,16 @@ use virt_util::Result;
 
 use super::blockdev::StorageObjects;
 use super::builder::{Builder, switch};
-use super::image::Image;
+use super::image::{Image, has_medium};
 use super::{Props, on_off};
 
 impl Builder<'_, '_> {
     /// Adds the card at `position` among the disks.
-    pub(crate) fn sd_card(&mut self, disk: &Disk, image: Option<&Image<'_>>, position: usize) -> Result<()> {
+    pub(crate) fn sd_card(&mut self, disk: &Disk, position: usize) -> Result<()> {
         let mut parts = Vec::new();
-        if let Some(image) = image {
-            let protocol = self.protocol_props(image, &StorageObjects::default())?;
+        if has_medium(&disk.source) {
+            let image = Image::new(&disk.source, disk.driver.format, String::new());
+            let protocol = self.protocol_props(&image, &StorageObjects::default())?;
             match image.source.path() {
                 Some(path) => parts.push(format!("file={}", super::escape_commas(path))),
                 None => parts.push(Props::new().nested("file", protocol).to_options(None)),

@@ -2,7 +2,7 @@
 
 use virt_conf::model::{
     AlsaAudioStream, Audio, AudioKind, AudioReference, AudioStream, BufferedAudioStream, JackAudioStream,
-    NamedAudioStream, OssAudioStream, SdlAudioDriver, Sound, SoundCodecType, SoundModel,
+    NamedAudioStream, OssAudioStream, Sound, SoundCodecType, SoundModel,
 };
 use virt_util::Result;
 
@@ -136,11 +136,7 @@ impl Builder<'_, '_> {
                     .opt_number("dsp-policy", oss.dsp_policy);
             }
             AudioKind::Sdl(sdl) => {
-                let name = match sdl.driver {
-                    Some(SdlAudioDriver::PulseAudio) => Some("pulse"),
-                    driver => driver.map(|driver| driver.as_str()),
-                };
-                if let Some(name) = name {
+                if let Some(name) = sdl.driver.map(|driver| driver.as_str()) {
                     self.line.environment.push(("SDL_AUDIODRIVER".into(), name.into()));
                 }
             }

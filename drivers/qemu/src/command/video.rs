@@ -47,7 +47,9 @@ impl Builder<'_, '_> {
                     "virtio-gpu"
                 };
                 let options = &video.driver.virtio;
-                if base.contains("vga") {
+                if base == "vhost-user-vga" {
+                    Props::device(base)
+                } else if base.contains("vga") {
                     virtio_options(Props::device(base), options)
                 } else {
                     self.virtio_name(base, None, &video.info, Some(options))?
@@ -96,11 +98,7 @@ impl Builder<'_, '_> {
     }
 
     fn is_virtio_vga(&self, model: &VideoModel) -> bool {
-        model.primary
-            && self.has(Flag::VirtioVga)
-            && !self.board.is_arm_virt()
-            && !self.board.arch.is_riscv()
-            && !self.board.arch.is_s390()
+        model.primary && self.has(Flag::VirtioVga) && !self.board.arch.is_arm() && !self.board.arch.is_s390()
     }
 
     /// All input devices.

@@ -1,0 +1,57 @@
+//! Command lines of QEMU: a domain document and a binary's capabilities in, what libvirt would run out.
+
+use anyhow::Result;
+use virt_conf::xml::{ParseFlags, ParseOptions};
+use virt_driver_qemu::command::{command_line, prepare};
+use virt_driver_qemu::hooks::QemuHooks;
+
+use super::qemu::{FirstFree, capabilities, with_launch};
+use super::{Case, Expected, Kind, Outcome, equal_text};
+
+/// `qemu-argv`
+pub(super) struct QemuArgv;
+
+impl Kind for QemuArgv {
+    fn name(&self) -> &'static str {
+        "qemu-argv"
+    }
+
+    fn run(&self, case: &Case<'_>) -> Result<Outcome> {
+        let input = case.input()?;
+        let built = build(case, &input)?;
+        Ok(match (case.expectation, built) {
+            ("output", Ok(text)) => equal_text(&input, &case.expected_text()?, &text),
+            ("output", Err(error)) => Outcome::Failed(format!("refused: {error:#}\n")),
+            ("error", Ok(_)) => Outcome::Failed("accepted, libvirt refuses it\n".to_owned()),
+            ("error", Err(error)) => {
+                let wanted = match case.expected() {
+                    Expected::File(_) => case.expected_text()?.trim_end().to_owned(),
+                    _ => return Ok(Outcome::Passed),
+                };
+                if error.message() == wanted {
+                    Outcome::Passed
+                } else {
+                    Outcome::Failed(format!("-{wanted}\n+{error:#}\n"))
+                }
+            }
+            _ => Outcome::Skipped("nothing runs this expectation yet"),
+        })
+    }
+}
+
+fn build(case: &Case<'_>, input: &str) -> Result<virt_util::Result<String>> {
+    let caps = capabilities(case)?;
+    let mut flags = ParseFlags::INACTIVE;
+    if case.params.is("abi_update", "1") {
+        flags |= ParseFlags::ABI_UPDATE;
+    }
+    let hooks = QemuHooks::new(&caps);
+    let options = ParseOptions::from(flags);
+    let built = virt_conf::model::Domain::from_xml(input, &options, &hooks).and_then(|mut domain| {
+        with_launch(case, &domain.clone(), |launch| {
+            prepare(&mut domain, &launch.paths, launch.settings, &launch.origin, &mut FirstFree)?;
+            command_line(&domain, &caps, launch)
+        })
+    });
+    Ok(built.map(|line| line.to_shell()))
+}
