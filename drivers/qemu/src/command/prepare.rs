@@ -115,15 +115,18 @@ fn prepare_graphics(
 ) -> Result<()> {
     let listens = match graphics {
         Graphics::Vnc(vnc) => {
-            Some((&mut vnc.listens, "vnc.sock", settings.vnc_auto_unix_socket, &settings.vnc_listen))
+            Some((&mut vnc.listens.listens, "vnc.sock", settings.vnc_auto_unix_socket, &settings.vnc_listen))
         }
-        Graphics::Spice(spice) => {
-            Some((&mut spice.listens, "spice.sock", settings.spice_auto_unix_socket, &settings.spice_listen))
-        }
+        Graphics::Spice(spice) => Some((
+            &mut spice.listens.listens,
+            "spice.sock",
+            settings.spice_auto_unix_socket,
+            &settings.spice_listen,
+        )),
         _ => None,
     };
     if let Some((listens, socket_name, prefer_socket, default_address)) = listens {
-        for listen in &mut listens.listens {
+        for listen in listens.iter_mut() {
             match listen {
                 GraphicsListen::Address(address) if address.address.is_none() => {
                     if prefer_socket {
