@@ -21,6 +21,14 @@ use crate::workspace::{self, cargo, root};
 use guest::Session;
 use traces::Traces;
 
+/// Options of `cargo xtask demo`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Show it on the test driver even where there is a QEMU.
+    #[arg(long)]
+    simulated: bool,
+}
+
 /// What the demonstration works with.
 struct Stage {
     uri: String,
@@ -38,7 +46,7 @@ struct Stage {
 /// # Errors
 ///
 /// When any of it does not work.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
     let mut number = 0;
     let mut section = |title: &str| {
@@ -47,15 +55,14 @@ pub(crate) fn run() -> Result<()> {
     };
 
     section("What the demonstration needs");
-    let tiny = prepare();
-    if let Err(error) = &tiny {
-        ui::failure(error);
-        ui::note("no QEMU can be had here: the same is shown on the test driver, whose guests are simulated");
+    let tiny = if options.simulated { None } else { prepare() };
+    if tiny.is_none() {
+        ui::note("shown on the test driver, whose guests are simulated");
     }
 
     section("Building the library, the command line and the drivers");
     let programs = build()?;
-    let stage = Stage::set(&programs, tiny.ok().as_ref())?;
+    let stage = Stage::set(&programs, tiny.as_ref())?;
 
     section("Drivers: found by what their files say, each opened when a URI needs it");
     stage.virtsh(&["drivers"])?;
@@ -105,20 +112,21 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-fn prepare() -> Result<Guest> {
-    setup::prepare(Purpose::Demo)?;
-    crate::guest::build()
+/// Makes the machine and the guest ready; `None`, after saying why, where that cannot be.
+fn prepare() -> Option<Guest> {
+    let ready = setup::prepare(Purpose::Demo).and_then(|()| crate::guest::build());
+    ready.inspect_err(ui::failure).ok()
 }
 
 /// Builds what is shown, and answers the directory in which it is.
 fn build() -> Result<PathBuf> {
-    let progress = Progress::begin("building virtsh and the guests' controller");
-    workspace::follow(
-        cargo().args(["build", "--package", "virtsh", "--package", "virt-controller"]),
-        &progress,
-    )?;
+    let progress = Progress::begin("building virtsh, the guests' controller and the drivers' plugins");
+    let mut command = cargo();
+    // All in one: each by itself would be built with other features, and so twice.
+    command.args(["build", "--package", "virtsh", "--package", "virt-controller"]);
+    command.args(["--package", "virt-driver-qemu-plugin", "--package", "virt-driver-test-plugin"]);
+    workspace::follow(&mut command, &progress)?;
     progress.done();
-    crate::test::build_drivers_alone()?;
     let metadata = workspace::metadata(&root().join("Cargo.toml"))?;
     Ok(metadata.target_directory.as_std_path().join("debug"))
 }

@@ -28,7 +28,7 @@ enum Command {
     /// Measure us beside libvirt and beside the floor, in one run.
     Bench(bench::Options),
     /// Show the main job: a Linux guest boots in QEMU, started by a driver loaded at run time.
-    Demo,
+    Demo(demo::Options),
     /// Install what the demonstration, the tests and the benchmarks need.
     Setup(setup::Options),
     /// Compare with libvirt, case by case of a corpus.
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Command::Setup(options) => setup::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Corpus(options) => corpus::run(&options),
-        Command::Demo => demo::run(),
+        Command::Demo(options) => demo::run(&options),
         Command::Guest => guest::run(),
         Command::NewDriver(options) => new_driver::run(&options),
         Command::Test(options) => test::run(&options),

@@ -8,8 +8,6 @@ mod leftovers;
 mod libtest;
 mod oracle;
 
-pub(crate) use checks::build_drivers_alone;
-
 use std::process::Command;
 use std::time::{Duration, Instant};
 

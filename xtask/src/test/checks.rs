@@ -27,7 +27,7 @@ pub(super) fn run() -> Result<Tally> {
 }
 
 /// Builds every driver's plugin by itself, so that no other package's features are in it.
-pub(crate) fn build_drivers_alone() -> Result<()> {
+pub(super) fn build_drivers_alone() -> Result<()> {
     for package in drivers()?.iter().filter(|package| package.ends_with("-plugin")) {
         let progress = Progress::begin(&format!("building {package} alone"));
         workspace::follow(cargo().args(["build", "--package", package]), &progress)?;
