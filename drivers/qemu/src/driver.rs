@@ -111,7 +111,7 @@ fn emulator_user() -> Option<User> {
 
 /// One connection.
 pub(crate) struct Connection {
-    engine: Engine,
+    pub(crate) engine: Engine,
     uri: String,
     /// Networks, storage pools and the like are asked for here.
     _host: Host,

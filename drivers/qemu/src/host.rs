@@ -1,15 +1,23 @@
 //! The host and what it can run.
 
+mod capabilities;
+mod document;
+mod domain_capabilities;
 mod facts;
 mod node;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-pub(crate) use facts::facts;
+use uuid::Uuid;
 use virt_core::driver::{Call, DomainCapabilitiesRequest, HostInformation, NativeConfiguration, NodeInfo};
-use virt_util::{Error, ErrorCode, ErrorDomain, Result};
+use virt_util::{Error, ErrorCode, ErrorDomain, Result, file};
 
+use crate::caps::{Accelerator, Arch, Capabilities};
 use crate::driver::Connection;
+use crate::wait_of;
+use domain_capabilities::{Abilities, Kind};
+pub(crate) use facts::facts;
 
 /// Where emulators are looked for.
 const DIRECTORIES: &[&str] = &["/usr/bin", "/usr/local/bin", "/usr/libexec"];
@@ -17,18 +25,123 @@ const DIRECTORIES: &[&str] = &["/usr/bin", "/usr/local/bin", "/usr/libexec"];
 /// The emulator of the host's own architecture.
 pub(crate) fn default_emulator() -> Result<PathBuf> {
     let architecture = node::architecture();
-    let name = format!("qemu-system-{architecture}");
-    let candidates = DIRECTORIES.iter().map(|dir| PathBuf::from(dir).join(&name));
-    let other = ["/usr/bin/qemu-kvm", "/usr/libexec/qemu-kvm"].into_iter().map(PathBuf::from);
-    candidates.chain(other).find(|path| path.is_file()).ok_or_else(|| {
+    emulator_of(&architecture).ok_or_else(|| {
         let sentence = format!("Cannot find suitable emulator for {architecture}");
-        Error::new(ErrorCode::INTERNAL_ERROR, ErrorDomain::QEMU, sentence).hint(format!("install {name}"))
+        Error::internal(ErrorDomain::QEMU, sentence).hint(format!("install qemu-system-{architecture}"))
     })
 }
 
+/// The emulator of an architecture.
+pub(crate) fn emulator_of(architecture: &str) -> Option<PathBuf> {
+    let name = match architecture {
+        "i686" => "i386",
+        "armv7l" | "armv6l" => "arm",
+        "ppc64le" => "ppc64",
+        "parisc" => "hppa",
+        other => other,
+    };
+    let named = DIRECTORIES.iter().map(|dir| Path::new(dir).join(format!("qemu-system-{name}")));
+    let own = architecture == node::architecture();
+    let unnamed =
+        ["/usr/bin/qemu-kvm", "/usr/libexec/qemu-kvm"].into_iter().filter(|_| own).map(PathBuf::from);
+    named.chain(unnamed).find(|path| path.is_file())
+}
+
+fn missing_emulator(architecture: &str) -> Error {
+    let sentence = format!("unable to find any emulator to serve '{architecture}' architecture");
+    Error::new(ErrorCode::INVALID_ARG, ErrorDomain::QEMU, sentence)
+}
+
+fn bad_argument(sentence: String) -> Error {
+    Error::new(ErrorCode::INVALID_ARG, ErrorDomain::QEMU, sentence)
+}
+
+impl Connection {
+    /// What every installed emulator can do, by the name of its architecture. One that cannot be asked is left out.
+    fn emulators(&self, call: &Call) -> Vec<Arc<Capabilities>> {
+        let installed = Arch::ALL.iter().filter_map(|arch| emulator_of(arch.name()).map(|path| (arch, path)));
+        let mut found: Vec<Arc<Capabilities>> = Vec::new();
+        for (arch, path) in installed {
+            match self.engine.probes.capabilities(&path, wait_of(call)) {
+                Ok(capabilities) if capabilities.arch == *arch => found.push(capabilities),
+                // Several architectures share a binary; it is listed under the one that it names.
+                Ok(_) => {}
+                Err(error) => log::warn!("'{}' is left out of the capabilities: {error}", path.display()),
+            }
+        }
+        found.sort_by_key(|capabilities| capabilities.arch.name());
+        found
+    }
+
+    /// The host's identity: the firmware's, or one that is made once.
+    fn host_uuid(&self) -> Result<Uuid> {
+        let firmware = std::fs::read_to_string("/sys/class/dmi/id/product_uuid").ok();
+        let firmware = firmware.and_then(|text| Uuid::try_parse(text.trim()).ok());
+        if let Some(uuid) = firmware.filter(|uuid| !uuid.is_nil() && !uuid.is_max()) {
+            return Ok(uuid);
+        }
+        let lib = self.engine.store.root().lib();
+        let stored = file::read_if_present(lib, "host-uuid", 64)?;
+        if let Some(uuid) = stored.and_then(|text| Uuid::try_parse_ascii(text.trim_ascii()).ok()) {
+            return Ok(uuid);
+        }
+        let uuid = Uuid::new_v4();
+        file::write(lib, "host-uuid", 0o600, format!("{uuid}\n").as_bytes())?;
+        Ok(uuid)
+    }
+}
+
 impl HostInformation for Connection {
-    fn domain_capabilities(&self, _call: &Call, _request: DomainCapabilitiesRequest) -> Result<String> {
-        Err(Error::new(ErrorCode::NO_SUPPORT, ErrorDomain::QEMU, "virConnectGetDomainCapabilities"))
+    fn capabilities(&self, call: &Call) -> Result<String> {
+        let user = self.engine.user.as_ref().map_or_else(
+            || (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw()),
+            |user| (user.uid, user.gid),
+        );
+        let host = node::host(self.host_uuid()?, user)?;
+        let emulators = self.emulators(call);
+        Ok(capabilities::write(&host, &emulators))
+    }
+
+    fn domain_capabilities(&self, call: &Call, request: DomainCapabilitiesRequest) -> Result<String> {
+        let architecture = request.architecture.as_deref();
+        if let Some(name) = architecture.filter(|name| Arch::from_name(name).is_none()) {
+            return Err(bad_argument(format!("unknown architecture '{name}'")));
+        }
+        let emulator = match &request.emulator {
+            Some(path) => PathBuf::from(path),
+            None => match architecture {
+                Some(name) => emulator_of(name).ok_or_else(|| missing_emulator(name))?,
+                None => default_emulator()?,
+            },
+        };
+        let capabilities = self.engine.probes.capabilities(&emulator, wait_of(call))?;
+        let arch = capabilities.arch.name();
+        if let Some(wanted) = architecture.filter(|wanted| *wanted != arch) {
+            let sentence =
+                format!("architecture from emulator '{arch}' doesn't match given architecture '{wanted}'");
+            return Err(bad_argument(sentence));
+        }
+        let accelerator = accelerator(&capabilities, request.virtualization.as_deref())?;
+        let machine = match &request.machine {
+            Some(name) => capabilities.machine(accelerator, name),
+            None => capabilities.default_machine(accelerator),
+        };
+        let machine = machine.ok_or_else(|| {
+            let name = request.machine.as_deref().unwrap_or_default();
+            bad_argument(format!(
+                "the machine '{name}' is not supported by emulator '{}'",
+                emulator.display()
+            ))
+        })?;
+        let abilities = Abilities {
+            vfio: Path::new("/dev/vfio/vfio").exists()
+                && std::fs::read_dir("/sys/kernel/iommu_groups")
+                    .is_ok_and(|mut groups| groups.next().is_some()),
+            swtpm: ["/usr/bin/swtpm", "/usr/local/bin/swtpm"].iter().any(|path| Path::new(path).exists()),
+            rdp: Path::new("/usr/bin/qemu-rdp").exists(),
+            sev_guests: sev_guests(),
+        };
+        Ok(domain_capabilities::write(Kind { capabilities: &capabilities, accelerator, machine, abilities }))
     }
 
     fn node_info(&self, _call: &Call) -> Result<NodeInfo> {
@@ -38,6 +151,76 @@ impl HostInformation for Connection {
     fn free_memory(&self, _call: &Call) -> Result<u64> {
         node::free_memory()
     }
+
+    fn maximum_vcpus(&self, call: &Call, virtualization: Option<String>) -> Result<u32> {
+        let capabilities = self.engine.probes.capabilities(&default_emulator()?, wait_of(call))?;
+        let accelerator = match virtualization.as_deref().map(str::to_ascii_lowercase).as_deref() {
+            Some("kvm") => Accelerator::Kvm,
+            None | Some("qemu") => Accelerator::Tcg,
+            Some(other) => return Err(bad_argument(format!("unknown type '{other}'"))),
+        };
+        Ok(capabilities.default_machine(accelerator).map_or(0, |machine| machine.max_cpus))
+    }
+
+    fn cpu_models(&self, call: &Call, architecture: String) -> Result<Vec<String>> {
+        let emulator = emulator_of(&architecture).ok_or_else(|| missing_emulator(&architecture))?;
+        let capabilities = self.engine.probes.capabilities(&emulator, wait_of(call))?;
+        let under = capabilities.tcg.as_ref().or(capabilities.kvm.as_ref());
+        Ok(under.map(|under| under.cpus.iter().map(|cpu| cpu.name.clone()).collect()).unwrap_or_default())
+    }
 }
 
-impl NativeConfiguration for Connection {}
+/// What executes the instructions of guests of this type; the best there is for none.
+fn accelerator(capabilities: &Capabilities, virtualization: Option<&str>) -> Result<Accelerator> {
+    let name = match virtualization {
+        None if capabilities.kvm.is_some() => return Ok(Accelerator::Kvm),
+        None => return Ok(Accelerator::Tcg),
+        Some(name) => name,
+    };
+    let accelerator = match name {
+        "qemu" => Accelerator::Tcg,
+        "kvm" => Accelerator::Kvm,
+        "hvf" => Accelerator::Hvf,
+        _ => return Err(bad_argument(format!("unknown virttype: {name}"))),
+    };
+    if capabilities.under(accelerator).is_none() {
+        let sentence =
+            format!("the accel '{name}' is not supported by '{}' on this host", capabilities.emulator);
+        return Err(bad_argument(sentence));
+    }
+    Ok(accelerator)
+}
+
+/// How many guests the processor can encrypt the memory of: without and with their registers.
+fn sev_guests() -> (u32, u32) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::__cpuid;
+        const SEV: u32 = 0x8000_001f;
+        if __cpuid(0x8000_0000).eax >= SEV {
+            let sev = __cpuid(SEV);
+            // Address space identifiers below edx are for guests with encrypted registers.
+            return ((sev.ecx + 1).saturating_sub(sev.edx), sev.edx.saturating_sub(1));
+        }
+    }
+    (0, 0)
+}
+
+impl NativeConfiguration for Connection {
+    fn xml_to_native(&self, call: &Call, format: String, xml: String) -> Result<String> {
+        if format != "qemu-argv" {
+            return Err(bad_argument(format!("unsupported config type {format}")));
+        }
+        let domain = self.parse(call, &xml, false)?;
+        self.engine.prepare(domain, None, wait_of(call)).map(|prepared| prepared.line.to_shell())
+    }
+
+    fn xml_from_native(&self, _call: &Call, format: String, _configuration: String) -> Result<String> {
+        // libvirt gave this up as well: no command line of today can be read back.
+        Err(Error::new(
+            ErrorCode::NO_SUPPORT,
+            ErrorDomain::QEMU,
+            format!("virConnectDomainXMLFromNative (format {format})"),
+        ))
+    }
+}

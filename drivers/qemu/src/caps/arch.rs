@@ -11,6 +11,9 @@ macro_rules! architectures {
         }
 
         impl Arch {
+            /// Every architecture.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
             /// libvirt's name: `x86_64`, `armv7l`.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }

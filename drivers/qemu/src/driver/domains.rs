@@ -35,7 +35,7 @@ pub(super) fn summary(entry: &Entry) -> DomainSummary {
 
 impl Connection {
     /// Reads a definition: syntax, defaults, checks.
-    pub(super) fn parse(&self, call: &Call, xml: &str, strict: bool) -> Result<Domain> {
+    pub(crate) fn parse(&self, call: &Call, xml: &str, strict: bool) -> Result<Domain> {
         let options = ParseOptions { flags: ParseFlags::INACTIVE | ParseFlags::ABI_UPDATE, strict };
         definition::parse(xml, &options, &self.engine, wait_of(call))
     }
