@@ -1,17 +1,29 @@
 //! Reading a definition as this driver does: with its own defaults and checks.
 
 use virt_conf::model::Domain;
-use virt_conf::xml::ParseOptions;
+use virt_conf::xml::{ParseFlags, ParseOptions};
 use virt_util::Result;
 use virt_util::wait::Wait;
 
 use crate::engine::Engine;
+use crate::hooks::QemuHooks;
+use crate::host;
 
-/// Reads `xml`: syntax, defaults, checks.
-pub(crate) fn parse(xml: &str, options: &ParseOptions, _engine: &Engine, _wait: Wait<'_>) -> Result<Domain> {
-    let mut domain = Domain::from_xml(xml, options, &virt_conf::domain::Neutral)?;
+/// Reads `xml`: syntax, defaults, checks, by what the emulator that it names can do.
+pub(crate) fn parse(xml: &str, options: &ParseOptions, engine: &Engine, wait: Wait<'_>) -> Result<Domain> {
+    let mut domain = Domain::parse(xml, options)?;
     if domain.devices.emulator.is_none() {
-        domain.devices.emulator = Some(crate::host::default_emulator()?.to_string_lossy().into_owned());
+        let emulator = match domain.os.kind.arch.as_deref().and_then(host::emulator_of) {
+            Some(emulator) => emulator,
+            None => host::default_emulator()?,
+        };
+        domain.devices.emulator = Some(emulator.to_string_lossy().into_owned());
+    }
+    let capabilities = engine.capabilities(&domain, wait)?;
+    let hooks = QemuHooks::new(&capabilities);
+    domain.post_parse(options, &hooks)?;
+    if !options.flags.contains(ParseFlags::SKIP_VALIDATE) {
+        domain.validate(options, &hooks)?;
     }
     Ok(domain)
 }

@@ -11,11 +11,11 @@ use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::Prepared;
-use super::choose::choose;
+use super::choose::Chooser;
 use crate::caps::{Capabilities, Flag};
 use crate::command::{
     CommandLine, Descriptor, DescriptorGroup, Descriptors, Launch, Origin, Paths, SecretUsage, Secrets,
-    Settings, TapSetup, assign_aliases, command_line,
+    Settings, TapSetup, command_line, prepare,
 };
 use crate::engine::{Engine, Ownership, Step, Tap, short_name};
 use crate::state::uuid_of;
@@ -32,10 +32,12 @@ impl Engine {
             None => self.store.index().lock("planning a start", wait)?.next_id(),
         };
         domain.id = i32::try_from(id).ok();
-        assign_aliases(&mut domain);
         let paths = self.paths(id, &domain.name);
         let settings = Settings { environment: environment(&paths), ..self.settings.clone() };
-        let chosen = choose(&mut domain, &paths, &settings)?;
+        let mut chooser = Chooser::new(&settings, id);
+        chooser.name_taps(&mut domain);
+        prepare(&mut domain, &paths, &settings, &Origin::Boot, &mut chooser)?;
+        let chosen = chooser.chosen;
         let mut secrets = Keys { master: random()? };
         let mut numbers = Numbers { next: FIRST_DESCRIPTOR, given: Vec::new() };
         let mut launch = Launch {
