@@ -18,6 +18,7 @@ pub mod dir;
 pub mod error;
 pub mod eventlog;
 pub mod file;
+mod frames;
 pub mod index;
 pub mod journal;
 pub mod lock;

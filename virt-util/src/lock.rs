@@ -54,6 +54,9 @@ pub struct Holder {
     pub purpose: String,
 }
 
+/// What a holder's record is filled up to with spaces.
+const HOLDER_SIZE: usize = 256;
+
 /// What [`Lock::acquire_unless`] came to.
 #[derive(Debug)]
 pub enum Acquired<T> {
@@ -173,8 +176,13 @@ impl Lock {
     /// When the file cannot be written.
     pub fn write_holder(&mut self, purpose: &str) -> Result<()> {
         let holder = Holder { owner: Owner::current()?, purpose: purpose.to_owned() };
-        let text = serde_json::to_vec(&holder).unwrap_or_default();
-        let written = self.file.set_len(0).and_then(|()| self.file.write_all_at(&text, 0));
+        let mut text = serde_json::to_vec(&holder).unwrap_or_default();
+        // Never truncated: file systems take a file that is cut and written again for one that must reach the disk soon.
+        text.resize(text.len().max(HOLDER_SIZE), b' ');
+        let written = self.file.write_all_at(&text, 0).and_then(|()| {
+            let longer = self.file.metadata()?.len() > text.len() as u64;
+            if longer { self.file.set_len(text.len() as u64) } else { Ok(()) }
+        });
         written.map_err(|error| self.failed("cannot write", error))
     }
 
