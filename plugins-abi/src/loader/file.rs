@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 
-use object::read::elf::ElfFile64;
-use object::read::{Object as _, ObjectSection as _, ObjectSegment as _, ReadCache};
+use object::Endianness;
+use object::elf::FileHeader64;
+use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
+use object::read::{Object as _, ObjectSection as _, ReadCache, ReadRef};
 
 use super::{refuse, refuse_because};
 use crate::Result;
@@ -24,28 +26,19 @@ pub fn read_manifest(path: &Path) -> Result<FoundManifest> {
     }
     let length = metadata.len();
     let cache = ReadCache::new(file);
-    let elf = ElfFile64::<object::Endianness, _>::parse(&cache)
-        .map_err(|error| refuse_because(path, "it is not a 64-bit ELF file", error))?;
+    let no_elf = |error| refuse_because(path, "it is not a 64-bit ELF file", error);
+    // The kernel maps what the headers promise; touching a page behind the end of the file is SIGBUS.
+    let promised = promised_length(&cache).map_err(no_elf)?;
+    if promised > length {
+        let why = format!("it is truncated: it should have {promised} bytes, and has {length}");
+        return Err(refuse(path, why).hint("copy the file again"));
+    }
+    let elf = ElfFile64::<Endianness, _>::parse(&cache).map_err(no_elf)?;
     if elf.kind() != object::ObjectKind::Dynamic {
         return Err(refuse(path, "it is an ELF file, but not a shared object"));
     }
     if elf.architecture() != native() {
         return Err(refuse(path, format!("it is for another architecture, {:?}", elf.architecture())));
-    }
-    // The kernel maps what the headers promise; touching a page behind the end of the file is SIGBUS.
-    for segment in elf.segments() {
-        let (offset, size) = segment.file_range();
-        match offset.checked_add(size) {
-            Some(end) if end <= length => {}
-            _ => {
-                let promised = offset.saturating_add(size);
-                return Err(refuse(
-                    path,
-                    format!("it is truncated: its segments end at byte {promised}, the file has {length}"),
-                )
-                .hint("copy the file again"));
-            }
-        }
     }
     let no_driver = || refuse(path, format!("it is not a driver: it has no section {SECTION}"));
     let section = elf.section_by_name(SECTION).ok_or_else(no_driver)?;
@@ -57,6 +50,27 @@ pub fn read_manifest(path: &Path) -> Result<FoundManifest> {
         refuse(path, "it is not a driver that this host understands: its manifest is of another kind")
             .hint("build the plugin again, against the plugins-abi of this host")
     })
+}
+
+/// How long the file must be: where its tables and its segments end.
+fn promised_length<'a>(data: impl ReadRef<'a>) -> object::Result<u64> {
+    let header = FileHeader64::<Endianness>::parse(data)?;
+    let endian = header.endian()?;
+    let table =
+        |offset: u64, size: u16, count: u16| offset.saturating_add(u64::from(size) * u64::from(count));
+    let tables = [
+        table(header.e_phoff(endian), header.e_phentsize(endian), header.e_phnum(endian)),
+        table(header.e_shoff(endian), header.e_shentsize(endian), header.e_shnum(endian)),
+    ];
+    let end = tables.into_iter().max().unwrap_or_default();
+    // Segments are listed in a table that may itself be missing.
+    let Ok(segments) = header.program_headers(endian, data) else { return Ok(end) };
+    let ends =
+        segments.iter().filter(|segment| segment.p_type(endian) == object::elf::PT_LOAD).map(|segment| {
+            let (offset, size) = segment.file_range(endian);
+            offset.saturating_add(size)
+        });
+    Ok(ends.fold(end, u64::max))
 }
 
 const fn native() -> object::Architecture {
