@@ -3,6 +3,7 @@
 //! A test that cannot run on this machine prints why, with [`skip!`], and returns; `cargo xtask test` counts it as
 //! skipped, not as passed.
 
+pub mod abi;
 pub mod corpus;
 pub mod guest;
 pub mod lab;
