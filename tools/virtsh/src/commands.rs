@@ -118,34 +118,14 @@ pub fn find_group(keyword: &str) -> Option<&'static Group> {
 
 /// The command whose name is nearest to a misspelt one.
 pub fn nearest(name: &str) -> Option<&'static str> {
-    let limit = name.chars().count() / 3;
+    let limit = (name.chars().count() / 3).max(1);
     let known = all().filter(|command| !command.is_hidden());
-    let near = known.map(|command| (distance(name, command.name), command.name));
-    near.filter(|(distance, _)| *distance <= limit.max(1)).min().map(|(_, name)| name)
+    let near = known.map(|command| (strsim::osa_distance(name, command.name), command.name));
+    near.filter(|(distance, _)| *distance <= limit).min().map(|(_, name)| name)
 }
 
 fn all() -> impl Iterator<Item = &'static Command> {
     GROUPS.iter().flat_map(|group| group.commands.iter().copied())
-}
-
-/// How many letters to add, drop or replace to get from one word to the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (index, letter) in one.chars().enumerate() {
-        let mut diagonal = index;
-        let mut left = index + 1;
-        for (cell, candidate) in row.iter_mut().skip(1).zip(&other) {
-            let above = *cell;
-            left = (diagonal + usize::from(letter != *candidate)).min(above + 1).min(left + 1);
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = index + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// A sentence about a domain, for programs with its identity.

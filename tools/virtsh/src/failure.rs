@@ -186,7 +186,7 @@ impl Failure {
 
     /// Whether there is nothing to say.
     pub fn is_silent(&self) -> bool {
-        self.context.is_empty() && self.error.is_none()
+        self.context.is_empty() && self.error.is_none() && self.hint.is_none()
     }
 }
 

@@ -163,7 +163,7 @@ impl RawTerminal {
         let before = termios::tcgetattr(io::stdin()).map_err(refused)?;
         let mut raw = before.clone();
         termios::cfmakeraw(&mut raw);
-        termios::tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &raw).map_err(refused)?;
+        termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &raw).map_err(refused)?;
         Ok(Self { before })
     }
 }
@@ -171,6 +171,6 @@ impl RawTerminal {
 impl Drop for RawTerminal {
     fn drop(&mut self) {
         // A terminal that is gone needs no settings.
-        let _ = termios::tcsetattr(io::stdin(), SetArg::TCSAFLUSH, &self.before);
+        let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, &self.before);
     }
 }

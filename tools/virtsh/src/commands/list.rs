@@ -79,7 +79,8 @@ fn list(shell: &mut Shell, arguments: &Arguments) -> Outcome {
 
     let fields = ["id", "uuid", "name"].map(|option| arguments.has(option));
     if fields.contains(&true) && shell.output.format() == Format::Plain {
-        for domain in &domains {
+        let only_id = fields == [true, false, false];
+        for domain in domains.iter().filter(|domain| !only_id || domain.id.is_some()) {
             shell.output.text(&short_line(domain, fields));
         }
         return Ok(());
@@ -106,11 +107,11 @@ fn list(shell: &mut Shell, arguments: &Arguments) -> Outcome {
 /// What the options `--id`, `--uuid`, `--name` leave of a line.
 fn short_line(domain: &DomainEntry, [id, uuid, name]: [bool; 3]) -> String {
     let mut words = Vec::new();
-    if id {
-        words.push(domain.id.map_or_else(|| "-".to_owned(), |id| id.to_string()));
-    }
     if uuid {
         words.push(domain.uuid.to_string());
+    }
+    if id {
+        words.push(domain.id.map_or_else(|| "-".to_owned(), |id| id.to_string()));
     }
     if name {
         words.push(domain.name.clone());
