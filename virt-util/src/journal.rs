@@ -1,13 +1,72 @@
 //! What was done, so that it can be undone: by ourselves when a later step fails, or by the next process when we die.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use virt_util::journal::{self, Changes, Fault, Journal, Step};
+//! use virt_util::root::{Location, Root};
+//! use virt_util::Result;
+//!
+//! /// What a driver does to start something; `Vec<String>` stands for the host.
+//! #[derive(Serialize, Deserialize)]
+//! enum Work {
+//!     Add { name: String },
+//! }
+//!
+//! impl Step for Work {
+//!     type Context = Vec<String>;
+//!
+//!     fn carry_out(&self, host: &mut Vec<String>) -> Result<()> {
+//!         let Self::Add { name } = self;
+//!         host.push(name.clone());
+//!         Ok(())
+//!     }
+//!
+//!     fn undo(&self, host: &mut Vec<String>) -> Result<()> {
+//!         let Self::Add { name } = self;
+//!         host.retain(|other| other != name);
+//!         Ok(())
+//!     }
+//!
+//!     fn describe(&self) -> String {
+//!         let Self::Add { name } = self;
+//!         format!("add '{name}'")
+//!     }
+//!
+//!     fn changes(&self) -> Changes {
+//!         Changes::Kernel
+//!     }
+//! }
+//!
+//! let scratch = tempfile::tempdir().unwrap();
+//! let root = Root::open(&Location::Below(scratch.path().into()), "test")?;
+//! let mut host = Vec::new();
+//! let mut journal = Journal::begin(&root, "web", "starting 'web'")?;
+//! journal.fail(Fault::After(1));
+//! journal.carry_out(Work::Add { name: "link".into() }, &mut host)?;
+//! let error = journal.carry_out(Work::Add { name: "rule".into() }, &mut host).unwrap_err();
+//! assert!(error.advice().unwrap().contains("add 'rule'"));
+//! assert!(host.is_empty());
+//! # Ok::<(), virt_util::Error>(())
+//! ```
 
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::lock::Lock;
 use crate::owner::Owner;
 use crate::root::Root;
-use crate::{Error, Result};
+use crate::wait::Wait;
+use crate::{Error, ErrorCode, ErrorDomain, Result};
+
+use record::{Contents, Places, Record};
 
 /// One thing that can be done and undone. A driver has one enum of them; plan, journal and undo are three uses of it.
 ///
@@ -48,7 +107,25 @@ pub enum Changes {
 }
 
 /// The steps of one undertaking (starting a guest), written down before each is done.
-pub struct Journal<S: Step>(std::marker::PhantomData<S>);
+///
+/// Whoever has it has its lock: nobody else undoes the same steps at the same time.
+pub struct Journal<S: Step> {
+    places: Places,
+    name: String,
+    purpose: String,
+    steps: Vec<Entry<S>>,
+    next: usize,
+    deadline: Option<Instant>,
+    faults: Vec<Fault>,
+    /// Whether it is ours to undo should we drop it unfinished.
+    unfinished: bool,
+    _lock: Lock,
+}
+
+struct Entry<S> {
+    number: usize,
+    step: S,
+}
 
 /// Where to fail, for tests: steps are counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,33 +146,83 @@ impl<S: Step> Journal<S> {
     ///
     /// # Errors
     ///
-    /// When there is one of that name, or it cannot be written.
+    /// [`ErrorCode::RESOURCE_BUSY`] when somebody is at work on one of that name; [`ErrorCode::OPERATION_INVALID`] when there
+    /// is one already; when it cannot be written.
     pub fn begin(root: &Root, name: &str, purpose: &str) -> Result<Self> {
-        let _ = (root, name, purpose);
-        todo!()
+        let places = Places::open(root)?;
+        let lock = places.lock(name, purpose, Wait::NOT)?;
+        if places.exists(name)? {
+            let sentence = format!("what an earlier process did for '{name}' is not undone yet");
+            return Err(Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::NONE, sentence)
+                .hint("recover first; the log says why a step could not be undone"));
+        }
+        places.create(Changes::Kernel, name, purpose, Some(Owner::current()?))?;
+        Ok(Self {
+            places,
+            name: name.to_owned(),
+            purpose: purpose.to_owned(),
+            steps: Vec::new(),
+            next: 0,
+            deadline: None,
+            faults: Vec::new(),
+            unfinished: true,
+            _lock: lock,
+        })
     }
 
     /// Opens the journal `name`; nothing when there is none.
     ///
     /// # Errors
     ///
-    /// When it is a newer version's, or holds a step unknown here: it is left alone.
+    /// [`ErrorCode::RESOURCE_BUSY`] when somebody is at work on it. When it is a newer version's, or holds a step unknown
+    /// here: it is left alone.
     pub fn open(root: &Root, name: &str) -> Result<Option<Self>> {
-        let _ = (root, name);
-        todo!()
+        let places = Places::open(root)?;
+        if !places.exists(name)? {
+            return Ok(None);
+        }
+        let lock = places.lock(name, "undoing what was done", Wait::NOT)?;
+        let contents = places.read(name)?;
+        contents.map(|contents| Self::of(places, name, contents, lock)).transpose()
+    }
+
+    fn of(places: Places, name: &str, contents: Contents, lock: Lock) -> Result<Self> {
+        let mut steps = Vec::with_capacity(contents.steps.len());
+        for (number, step) in contents.steps {
+            let kind = record::kind(&step);
+            let step = serde_json::from_value(step).map_err(|error| {
+                let sentence =
+                    format!("the journal of '{name}' holds a step '{kind}' that is not known here");
+                Error::new(ErrorCode::NO_SUPPORT, ErrorDomain::NONE, sentence)
+                    .hint("undo it with the version that wrote it; until then it is left alone")
+                    .caused_by(error)
+            })?;
+            steps.push(Entry { number, step });
+        }
+        let next = steps.last().map_or(0, |entry| entry.number + 1);
+        Ok(Self {
+            places,
+            name: name.to_owned(),
+            purpose: contents.purpose,
+            steps,
+            next,
+            deadline: None,
+            faults: Vec::new(),
+            unfinished: false,
+            _lock: lock,
+        })
     }
 
     /// No step is begun after `deadline`: what was done by then is undone, and the error is a timeout.
     #[must_use]
-    pub fn until(self, deadline: Option<Instant>) -> Self {
-        let _ = deadline;
-        todo!()
+    pub fn until(mut self, deadline: Option<Instant>) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     /// Fails where told, for tests of a driver's undo.
     pub fn fail(&mut self, fault: Fault) {
-        let _ = fault;
-        todo!()
+        self.faults.push(fault);
     }
 
     /// Does one step: writes it down, then does it. Steps may be carried out one by one as the need for them shows.
@@ -103,15 +230,70 @@ impl<S: Step> Journal<S> {
     /// # Errors
     ///
     /// When the step fails: everything since [`Journal::begin`] is undone in reverse order, the journal is gone, and the
-    /// error says which step it was.
+    /// error's hint says which step it was. What could not be undone stays in the journal, and is logged.
     pub fn carry_out(&mut self, step: S, context: &mut S::Context) -> Result<()> {
-        let _ = (step, context);
-        todo!()
+        let number = self.next;
+        let description = step.describe();
+        let outcome = self.attempt(number, step, &description, context);
+        let Err(error) = outcome else { return Ok(()) };
+        let undone = match self.undo_all(context) {
+            Ok(()) => "what was done before it is undone".to_owned(),
+            Err(left) => {
+                log::error!("{left}");
+                format!("undoing what was done before it failed too: {left}")
+            }
+        };
+        let step = format!("step {number} of {} failed, {description}; {undone}", self.purpose);
+        let hint = error.advice().map_or_else(|| step.clone(), |advice| format!("{advice} ({step})"));
+        Err(error.hint(hint))
+    }
+
+    fn attempt(&mut self, number: usize, step: S, description: &str, context: &mut S::Context) -> Result<()> {
+        if Wait::until(self.deadline).expired() {
+            let sentence = format!("{}: the deadline passed before the step to {description}", self.purpose);
+            return Err(Error::new(ErrorCode::OPERATION_TIMEOUT, ErrorDomain::NONE, sentence));
+        }
+        let changes = step.changes();
+        if changes == Changes::Files && !self.places.has(Changes::Files, &self.name)? {
+            self.places.create(Changes::Files, &self.name, &self.purpose, Some(Owner::current()?))?;
+        }
+        let value = serde_json::to_value(&step).map_err(|error| {
+            Error::internal(ErrorDomain::NONE, format!("cannot write down the step to {description}"))
+                .caused_by(error)
+        })?;
+        self.places.append(changes, &self.name, &Record::Step { number, step: value })?;
+        self.next += 1;
+        self.steps.push(Entry { number, step });
+        self.meet(Fault::KilledBefore(number), description)?;
+        self.meet(Fault::Before(number), description)?;
+        if let Some(entry) = self.steps.last() {
+            entry.step.carry_out(context)?;
+        }
+        self.meet(Fault::KilledAfter(number), description)?;
+        self.meet(Fault::After(number), description)
+    }
+
+    /// Fails if it was told to fail here.
+    fn meet(&self, fault: Fault, description: &str) -> Result<()> {
+        if !self.faults.contains(&fault) {
+            return Ok(());
+        }
+        if matches!(fault, Fault::KilledBefore(_) | Fault::KilledAfter(_)) {
+            // It does not come back.
+            let _ = nix::sys::signal::raise(Signal::SIGKILL);
+        }
+        let sentence = format!("the step to {description} was told to fail");
+        Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::NONE, sentence))
     }
 
     /// The steps that are in force, in their order.
     pub fn steps(&self) -> impl Iterator<Item = &S> {
-        std::iter::empty()
+        self.steps.iter().map(|entry| &entry.step)
+    }
+
+    /// What was being done: `starting guest 'web'`.
+    pub fn purpose(&self) -> &str {
+        &self.purpose
     }
 
     /// Leaves what was done in force for as long as `owner` lives: a guest's process. When it has died, the next process
@@ -120,9 +302,10 @@ impl<S: Step> Journal<S> {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn hand_over(self, owner: Owner) -> Result<()> {
-        let _ = owner;
-        todo!()
+    pub fn hand_over(mut self, owner: Owner) -> Result<()> {
+        self.set_owner(Some(owner))?;
+        self.unfinished = false;
+        Ok(())
     }
 
     /// Leaves what was done in force for good, and removes the journal.
@@ -130,8 +313,10 @@ impl<S: Step> Journal<S> {
     /// # Errors
     ///
     /// When it cannot be removed.
-    pub fn keep(self) -> Result<()> {
-        todo!()
+    pub fn keep(mut self) -> Result<()> {
+        self.places.remove(&self.name)?;
+        self.unfinished = false;
+        Ok(())
     }
 
     /// Undoes everything in reverse order, and removes the journal. A step that cannot be undone does not keep the others
@@ -140,9 +325,64 @@ impl<S: Step> Journal<S> {
     /// # Errors
     ///
     /// When steps were left: the error names the first and says how many.
-    pub fn undo(self, context: &mut S::Context) -> Result<()> {
-        let _ = context;
-        todo!()
+    pub fn undo(mut self, context: &mut S::Context) -> Result<()> {
+        self.undo_all(context)
+    }
+
+    fn undo_all(&mut self, context: &mut S::Context) -> Result<()> {
+        let mut left = Vec::new();
+        let mut first = None;
+        while let Some(entry) = self.steps.pop() {
+            if let Err(error) = entry.step.undo(context) {
+                log::error!("cannot undo the step to {}: {error:#}", entry.step.describe());
+                first.get_or_insert((entry.step.describe(), error));
+                left.push(entry);
+            }
+        }
+        self.unfinished = false;
+        left.reverse();
+        self.steps = left;
+        let Some((description, error)) = first else { return self.places.remove(&self.name) };
+        // What is undone need not be undone again; what is left is nobody's until somebody recovers.
+        let steps = self.steps.iter().map(|entry| {
+            let value = serde_json::to_value(&entry.step).unwrap_or_default();
+            (entry.step.changes(), Record::Step { number: entry.number, step: value })
+        });
+        self.places.replace(&self.name, &self.purpose, steps.collect())?;
+        let sentence = format!(
+            "cannot undo {} of the steps of {}: {description}: {error}",
+            self.steps.len(),
+            self.purpose
+        );
+        Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::NONE, sentence).caused_by(error))
+    }
+
+    fn set_owner(&self, owner: Option<Owner>) -> Result<()> {
+        // The one in the run directory counts as long as it is there.
+        for changes in [Changes::Kernel, Changes::Files] {
+            if self.places.has(changes, &self.name)? {
+                self.places.append(changes, &self.name, &Record::Owner { owner })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<S: Step> Drop for Journal<S> {
+    fn drop(&mut self) {
+        if self.unfinished {
+            log::warn!("{} was given up without undoing it: whoever recovers next does", self.purpose);
+            if let Err(error) = self.set_owner(None) {
+                log::error!("{error:#}");
+            }
+        }
+    }
+}
+
+impl<S: Step> fmt::Debug for Journal<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps: Vec<_> = self.steps().map(Step::describe).collect();
+        f.debug_struct("Journal").field("name", &self.name).field("steps", &steps).finish_non_exhaustive()
     }
 }
 
@@ -164,6 +404,22 @@ pub struct Recovered {
 ///
 /// When the journals' directories cannot be read.
 pub fn recover<S: Step>(root: &Root, context: &mut S::Context) -> Result<Vec<Recovered>> {
-    let _ = (root, context);
-    todo!()
+    let places = Places::open(root)?;
+    let mut recovered = Vec::new();
+    for name in places.names()? {
+        // Somebody is at work on it.
+        let Some(lock) = places.try_lock(&name, "undoing what a dead process left")? else { continue };
+        let (purpose, outcome) = match places.read(&name) {
+            Ok(None) => continue,
+            Ok(Some(contents)) if !contents.is_abandoned(root) => continue,
+            Ok(Some(contents)) => {
+                let purpose = contents.purpose.clone();
+                let journal = Journal::<S>::of(places.clone(), &name, contents, lock);
+                (purpose, journal.and_then(|journal| journal.undo(context)))
+            }
+            Err(error) => (String::new(), Err(error)),
+        };
+        recovered.push(Recovered { name, purpose, error: outcome.err() });
+    }
+    Ok(recovered)
 }
