@@ -29,9 +29,8 @@ impl DomainHooks for Hooks {
         &[]
     }
 
-    fn domain_post_parse_basic(&self, domain: &mut Domain, _: &ParseOptions) -> Result<()> {
-        domain.os.kind.arch.get_or_insert_with(|| caps::ARCHITECTURE.to_owned());
-        Ok(())
+    fn host_arch(&self) -> &str {
+        caps::ARCHITECTURE
     }
 }
 

@@ -146,8 +146,12 @@ fn the_guest_of_the_default_host_is_libvirts() {
           <vcpu placement='static'>2</vcpu>
           <os>
             <type arch='i686'>hvm</type>
+            <boot dev='hd'/>
           </os>
           <clock offset='utc'/>
+          <on_poweroff>destroy</on_poweroff>
+          <on_reboot>restart</on_reboot>
+          <on_crash>destroy</on_crash>
           <devices>
             <disk type='file' device='disk'>
               <source file='/guest/diskimage1'/>
@@ -309,8 +313,7 @@ fn documents_describe_hosts() {
     "#]],
     );
     document("<node><domain type='test'/></node>", expect![[r#"
-         Some(1) running persistent=true managed_save=false
-        i686 3145728 KiB
+        21/20 missing name information
     "#]]);
     document(
         "<node><domain file='/nonexistent.xml'/></node>",
