@@ -1,5 +1,6 @@
 //! The qemu driver.
 
+mod address;
 pub mod caps;
 pub mod command;
 mod definition;

@@ -34,6 +34,7 @@ pub(crate) use alias::disk_index;
 pub(crate) use cpu::{libvirt_feature_name, qemu_feature_name};
 pub(crate) use disk::has_scsi_targets;
 pub(crate) use hostdev::subsystem;
+pub(crate) use image::has_medium;
 pub use launch::*;
 pub use line::CommandLine;
 pub(crate) use net::virtio_generation;

@@ -172,7 +172,7 @@ impl Devices {
     }
 
     /// Adds a controller unless there is one of its kind with this number.
-    pub(super) fn ensure_controller(&mut self, kind: ControllerKind, index: u32) {
+    pub fn ensure_controller(&mut self, kind: ControllerKind, index: u32) {
         let new = Controller {
             index: Some(index),
             kind,

@@ -1,0 +1,66 @@
+//! Where the guest finds its devices: addresses for all that have none, and bridges for those that need one.
+
+mod ccw;
+mod device;
+mod pci;
+mod pci_set;
+mod q35;
+mod serial;
+mod usb;
+mod vio;
+
+use virt_conf::model::{DeviceAddress, DimmAddress, Domain, MemoryModel};
+use virt_conf::xml::ParseOptions;
+use virt_util::Result;
+
+use crate::caps::{Board, Capabilities, Flag};
+use crate::model::board_of;
+
+/// What address assignment needs to know about the guest.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    caps: &'a Capabilities,
+    board: Board<'a>,
+}
+
+/// Gives every device that lacks one an address, and adds the bridges and hubs that this takes.
+///
+/// # Errors
+///
+/// When two devices claim one place, or a device cannot be where the document puts it.
+pub(crate) fn assign(domain: &mut Domain, caps: &Capabilities, _: &ParseOptions) -> Result<()> {
+    let Some(board) = board_of(domain) else { return Ok(()) };
+    let machine = board.machine.to_owned();
+    let context = Context { caps, board: Board { arch: board.arch, machine: &machine } };
+    serial::assign(domain);
+    vio::assign(domain, context)?;
+    if context.board.arch.is_s390() && caps.has(Flag::VirtioCcw) {
+        ccw::assign(domain, context)?;
+    }
+    device::assign_mmio(domain, context);
+    pci::assign(domain, context)?;
+    usb::assign(domain)?;
+    assign_memory_slots(domain);
+    Ok(())
+}
+
+/// Numbers the slots of plugged memory.
+fn assign_memory_slots(domain: &mut Domain) {
+    let has_slot = |model| matches!(model, MemoryModel::Dimm | MemoryModel::Nvdimm);
+    let mut used: Vec<u32> = domain
+        .devices
+        .memories
+        .iter()
+        .filter_map(|memory| match &memory.info.address {
+            Some(DeviceAddress::Dimm(dimm)) => Some(dimm.slot),
+            _ => None,
+        })
+        .collect();
+    for memory in &mut domain.devices.memories {
+        if memory.info.address.is_none() && has_slot(memory.model) {
+            let slot = (0..).find(|slot| !used.contains(slot)).unwrap_or(0);
+            used.push(slot);
+            memory.info.address = Some(DeviceAddress::Dimm(DimmAddress { slot, base: 0 }));
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! USB ports, and hubs where there are not enough.
+
+use virt_conf::model::{
+    ControllerKind, DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, FilesystemDriverType,
+    HostDeviceAddress, HostdevKind, Hub, HubType, InputBus, InterfaceKind, SerialTargetModel, SoundModel,
+    SubsystemDevice, UsbAddress, UsbModel, UsbPort,
+};
+use virt_util::{Error, ErrorCode, ErrorDomain, Result};
+
+use crate::model::is_companion;
+
+/// Ports of a hub.
+const HUB_PORTS: u32 = 8;
+/// How deep hubs may be nested.
+const DEPTH: usize = 4;
+
+/// One hub: a controller's root, or a device.
+struct Node {
+    bus: u32,
+    /// The ports that lead to it.
+    path: Vec<u32>,
+    ports: u32,
+    used: u64,
+}
+
+/// All ports.
+#[derive(Default)]
+struct Ports(Vec<Node>);
+
+fn refuse(detail: String) -> Error {
+    Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail)
+}
+
+/// The ports of a controller's root hub.
+fn root_ports(model: Option<UsbModel>, ports: Option<u32>) -> u32 {
+    match model {
+        Some(UsbModel::Piix3Uhci | UsbModel::Piix4Uhci | UsbModel::Vt82c686bUhci) => 2,
+        Some(UsbModel::Ehci | UsbModel::Ich9Ehci1) => 6,
+        Some(UsbModel::Ich9Uhci1 | UsbModel::Ich9Uhci2 | UsbModel::Ich9Uhci3) => 2,
+        Some(UsbModel::PciOhci) => 3,
+        Some(UsbModel::NecXhci | UsbModel::QemuXhci) => ports.unwrap_or(4),
+        Some(UsbModel::Qusb1 | UsbModel::Qusb2) => ports.unwrap_or(8),
+        Some(UsbModel::None) => 0,
+        None => 2,
+    }
+}
+
+fn path_of(port: UsbPort) -> Vec<u32> {
+    port.0.iter().copied().take_while(|port| *port != 0).collect()
+}
+
+impl Ports {
+    fn of(devices: &Devices) -> Self {
+        let mut ports = Self::default();
+        for controller in &devices.controllers {
+            let ControllerKind::Usb(usb) = &controller.kind else { continue };
+            if usb.model.is_some_and(is_companion) && controller.info.master_startport.is_some() {
+                continue;
+            }
+            let Some(bus) = controller.index else { continue };
+            let count = root_ports(usb.model, usb.ports);
+            if count != 0 && !ports.0.iter().any(|node| node.bus == bus) {
+                ports.0.push(Node { bus, path: Vec::new(), ports: count, used: 0 });
+            }
+        }
+        ports
+    }
+
+    fn reserve(&mut self, bus: u32, path: &[u32]) -> Result<()> {
+        let Some((last, above)) = path.split_last() else { return Ok(()) };
+        let shown = || path.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+        let node = self.0.iter_mut().find(|node| node.bus == bus && node.path == above).ok_or_else(|| {
+            refuse(format!("Missing USB hub or controller for address bus:{bus} port:{}", shown()))
+        })?;
+        if *last > node.ports {
+            return Err(refuse(format!("requested USB port {} not present on USB bus {bus}", shown())));
+        }
+        let bit = 1u64 << (last - 1).min(63);
+        if node.used & bit != 0 {
+            return Err(refuse(format!("Duplicate USB address bus {bus} port {}", shown())));
+        }
+        node.used |= bit;
+        Ok(())
+    }
+
+    /// The first free port, of `bus` where one is asked for.
+    fn next(&mut self, bus: Option<u32>) -> Option<(u32, Vec<u32>)> {
+        // Ports near the root are used first only within one hub: libvirt goes down before it goes on.
+        let mut candidates: Vec<usize> =
+            (0..self.0.len()).filter(|at| bus.is_none_or(|bus| self.0[*at].bus == bus)).collect();
+        candidates.sort_by_key(|at| self.0[*at].bus);
+        let mut best: Option<(u32, Vec<u32>, usize, u32)> = None;
+        for at in candidates {
+            let node = &self.0[at];
+            let Some(port) = (1..=node.ports).find(|port| node.used & (1 << (port - 1)) == 0) else {
+                continue;
+            };
+            if node.path.len() >= DEPTH {
+                continue;
+            }
+            let mut path = node.path.clone();
+            path.push(port);
+            let better = match &best {
+                None => true,
+                Some((bus, known, _, _)) => (node.bus, &path) < (*bus, known),
+            };
+            if better {
+                best = Some((node.bus, path, at, port));
+            }
+        }
+        let (bus, path, at, port) = best?;
+        if let Some(node) = self.0.get_mut(at) {
+            node.used |= 1 << (port - 1);
+        }
+        Some((bus, path))
+    }
+
+    fn add_hub(&mut self, bus: u32, path: Vec<u32>) {
+        self.0.push(Node { bus, path, ports: HUB_PORTS, used: 0 });
+    }
+
+    fn free(&self) -> u32 {
+        self.0.iter().map(|node| node.ports - (node.used.count_ones()).min(node.ports)).sum()
+    }
+}
+
+/// All USB devices but hubs, in the order in which ports are given out.
+fn usb_devices(devices: &mut Devices) -> Vec<&mut DeviceInfo> {
+    let mut all: Vec<&mut DeviceInfo> = Vec::new();
+    all.extend(
+        devices.inputs.iter_mut().filter(|input| input.bus == Some(InputBus::Usb)).map(|one| &mut one.info),
+    );
+    for interface in &mut devices.interfaces {
+        let from_host = matches!(
+            &interface.kind,
+            InterfaceKind::Hostdev(hostdev)
+                if !matches!(hostdev.source.address, Some(HostDeviceAddress::Pci(_)))
+        );
+        if from_host || interface.model.as_deref() == Some("usb-net") {
+            all.push(&mut interface.info);
+        }
+    }
+    all.extend(
+        devices
+            .hostdevs
+            .iter_mut()
+            .filter(|hostdev| {
+                matches!(&hostdev.kind, HostdevKind::Subsystem(one) if matches!(one.device, SubsystemDevice::Usb(_)))
+            })
+            .map(|one| &mut one.info),
+    );
+    all.extend(
+        devices
+            .disks
+            .iter_mut()
+            .filter(|disk| disk.target.bus == Some(DiskBus::Usb))
+            .map(|one| &mut one.info),
+    );
+    all.extend(
+        devices
+            .filesystems
+            .iter_mut()
+            .filter(|one| one.driver.kind == Some(FilesystemDriverType::Mtp))
+            .map(|one| &mut one.info),
+    );
+    all.extend(
+        devices
+            .controllers
+            .iter_mut()
+            .filter(|one| matches!(one.kind, ControllerKind::Ccid(_)))
+            .map(|one| &mut one.info),
+    );
+    all.extend(
+        devices.sounds.iter_mut().filter(|sound| sound.model == SoundModel::Usb).map(|one| &mut one.info),
+    );
+    all.extend(
+        devices
+            .serials
+            .iter_mut()
+            .filter(|serial| serial.target.model == Some(SerialTargetModel::UsbSerial))
+            .map(|one| &mut one.info),
+    );
+    all.extend(devices.redirected.iter_mut().map(|one| &mut one.info));
+    all
+}
+
+fn known(info: &DeviceInfo) -> Option<(u32, Vec<u32>)> {
+    match &info.address {
+        Some(DeviceAddress::Usb(UsbAddress { bus, port: Some(port) })) => Some((*bus, path_of(*port))),
+        _ => None,
+    }
+}
+
+fn wanted_bus(info: &DeviceInfo) -> Option<Option<u32>> {
+    match &info.address {
+        None => Some(None),
+        Some(DeviceAddress::Usb(UsbAddress { bus, port: None })) => Some(Some(*bus)),
+        Some(_) => None,
+    }
+}
+
+fn put(info: &mut DeviceInfo, bus: u32, path: &[u32]) {
+    let mut ports = [0; DEPTH];
+    ports.iter_mut().zip(path).for_each(|(port, given)| *port = *given);
+    info.address = Some(DeviceAddress::Usb(UsbAddress { bus, port: Some(UsbPort(ports)) }));
+}
+
+/// Gives every USB device that lacks one a port, and adds the hubs that this takes.
+pub(super) fn assign(domain: &mut Domain) -> Result<()> {
+    let devices = &mut domain.devices;
+    let has_usb = devices
+        .controllers
+        .iter()
+        .any(|one| matches!(&one.kind, ControllerKind::Usb(usb) if usb.model != Some(UsbModel::None)));
+    if !has_usb {
+        return Ok(());
+    }
+    let mut ports = Ports::of(devices);
+    // Hubs with a place first, the nearer ones before those behind them.
+    let mut placed: Vec<(u32, Vec<u32>)> = devices.hubs.iter().filter_map(|hub| known(&hub.info)).collect();
+    placed.sort_by_key(|(_, path)| path.len());
+    for (bus, path) in placed {
+        ports.reserve(bus, &path)?;
+        ports.add_hub(bus, path);
+    }
+    for info in usb_devices(devices) {
+        if let Some((bus, path)) = known(info) {
+            ports.reserve(bus, &path)?;
+        }
+    }
+    add_hubs(devices, &ports);
+    for hub in &mut devices.hubs {
+        let Some(bus) = wanted_bus(&hub.info) else { continue };
+        let (bus, path) = ports.next(bus).ok_or_else(exhausted)?;
+        put(&mut hub.info, bus, &path);
+        ports.add_hub(bus, path);
+    }
+    for info in usb_devices(devices) {
+        let Some(bus) = wanted_bus(info) else { continue };
+        let (bus, path) = ports.next(bus).ok_or_else(exhausted)?;
+        put(info, bus, &path);
+    }
+    Ok(())
+}
+
+fn exhausted() -> Error {
+    refuse("No free USB ports".to_owned())
+}
+
+/// Adds as many hubs as the devices without a port need.
+fn add_hubs(devices: &mut Devices, ports: &Ports) {
+    let unplaced_hubs = devices.hubs.iter().filter(|hub| wanted_bus(&hub.info).is_some()).count() as u32;
+    let devices_waiting =
+        usb_devices(devices).iter().filter(|info| wanted_bus(info).is_some()).count() as u32;
+    let free = ports.free() + unplaced_hubs * (HUB_PORTS - 1);
+    if devices_waiting <= free {
+        return;
+    }
+    for _ in 0..(devices_waiting - free).div_ceil(HUB_PORTS - 1) {
+        devices.hubs.push(Hub { kind: HubType::Usb, info: DeviceInfo::default() });
+    }
+}

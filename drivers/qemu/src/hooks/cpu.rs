@@ -1,0 +1,78 @@
+//! The guest's processor where the document leaves it open.
+
+use virt_conf::model::{Cpu, CpuCheck, CpuFallback, CpuMatch, CpuMode, CpuModel, Domain, Switch};
+
+use super::QemuHooks;
+use crate::caps::{Accelerator, Flag};
+
+impl QemuHooks<'_> {
+    /// Fills in the processor: QEMU's default for the machine, and what modes imply.
+    pub(super) fn settle_cpu(&self, domain: &mut Domain) {
+        let board = self.board(domain);
+        let arch = board.arch;
+        let accelerator = self.accelerator(domain);
+        let default = self.default_cpu(accelerator, board.machine);
+        let cpu = domain.cpu.get_or_insert_default();
+        if cpu.mode.is_none() {
+            if let Some(model) = default {
+                // Running "host" under its own name keeps following the host.
+                if model == "host" {
+                    if arch.is_s390() {
+                        cpu.mode = Some(CpuMode::HostModel);
+                        cpu.check = CpuCheck::Partial;
+                    } else {
+                        cpu.mode = Some(CpuMode::HostPassthrough);
+                        cpu.check = CpuCheck::None;
+                    }
+                } else {
+                    cpu.mode = Some(CpuMode::Custom);
+                    cpu.matching = Some(CpuMatch::Exact);
+                    cpu.check = CpuCheck::None;
+                    cpu.model =
+                        Some(CpuModel { fallback: Some(CpuFallback::Forbid), vendor_id: None, name: model });
+                }
+            }
+        }
+        match cpu.mode {
+            Some(CpuMode::HostPassthrough | CpuMode::Maximum) => {
+                if cpu.check == CpuCheck::Default {
+                    cpu.check = CpuCheck::None;
+                }
+                if cpu.migratable.is_none() && self.has(Flag::CpuMigratable) && arch.is_x86() {
+                    cpu.migratable = Some(Switch::On);
+                }
+            }
+            Some(CpuMode::HostModel) => {
+                if cpu.check == CpuCheck::Default {
+                    cpu.check = CpuCheck::Partial;
+                }
+            }
+            Some(CpuMode::Custom) => {
+                if cpu.check == CpuCheck::Default {
+                    cpu.check = if accelerator == Accelerator::Kvm || arch.is_x86() {
+                        CpuCheck::Partial
+                    } else {
+                        CpuCheck::None
+                    };
+                }
+            }
+            None => {}
+        }
+        if *cpu == Cpu::default() {
+            domain.cpu = None;
+        }
+    }
+
+    /// The name of the machine's default model.
+    fn default_cpu(&self, accelerator: Accelerator, machine: &str) -> Option<String> {
+        let type_name = self.caps.machine(accelerator, machine)?.default_cpu.as_deref()?;
+        let model = self.caps.cpu_model_of_type(accelerator, type_name);
+        model.map(|model| model.name.clone()).or_else(|| {
+            // Models are listed without the suffix of their QOM type.
+            type_name
+                .rsplit_once('-')
+                .and_then(|(stem, _)| stem.rsplit_once('-'))
+                .map(|(name, _)| name.to_owned())
+        })
+    }
+}
