@@ -207,16 +207,21 @@ fn unit() -> Result<Tally> {
 const SHOWN_CASES: usize = 5;
 
 fn corpus() -> Result<Tally> {
-    let Some(Summary { count, mut failures, verdict }) = corpus::summary()? else {
+    let Some(Summary { count, open, mut failures, exceptions }) = corpus::summary()? else {
         return Ok(Tally::skip("the corpus", "there is none here: VIRT_CORPUS names its directory"));
     };
     let failed_unnamed = failures.len().saturating_sub(SHOWN_CASES);
     failures.truncate(SHOWN_CASES);
-    // What is excepted differs, for a reason that stands in the list: it has not passed.
-    let skipped_unnamed = count.skipped + count.excepted;
+    if open > 0 {
+        ui::note(&format!(
+            "{open} cases are known not to be right yet (tests/corpus-open.txt); they count as skipped"
+        ));
+    }
+    // What is excepted differs, for a reason that stands in the list, and what is open is not right yet: neither passed.
+    let skipped_unnamed = count.skipped + count.excepted + open;
     let mut tally =
         Tally { passed: count.passed, failed: failures, failed_unnamed, skipped_unnamed, ..Tally::default() };
-    if let (Err(error), 0) = (verdict, count.failed) {
+    if let Err(error) = exceptions {
         tally.add(Tally::fail("the list of exceptions", format!("{error:#}")));
     }
     Ok(tally)
