@@ -3,7 +3,6 @@
 //! What a hypervisor adds to the second and third comes from [`DomainHooks`].
 
 mod devices;
-mod error;
 mod hooks;
 mod metadata;
 mod post_parse;

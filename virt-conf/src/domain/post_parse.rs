@@ -5,10 +5,53 @@ mod threads;
 
 use uuid::Uuid;
 
-use super::error::{plain, refuse, unsupported};
 use super::{DomainHooks, Features};
+use crate::error::{plain, refuse, unsupported};
 use crate::model::{Boot, BootDevice, Domain, DomainType, LifecycleAction, LoaderType, OsBoot};
 use crate::xml::{ErrorCode, ErrorDomain, ParseOptions, Result};
+
+/// Kinds of guests, as `<os>` names them.
+const OS_TYPES: [&str; 6] = ["hvm", "xen", "linux", "exe", "uml", "xenpvh"];
+
+/// Architectures, as libvirt names them.
+const ARCHITECTURES: [&str; 36] = [
+    "alpha",
+    "armv6l",
+    "armv7l",
+    "armv7b",
+    "aarch64",
+    "cris",
+    "i686",
+    "ia64",
+    "lm32",
+    "loongarch64",
+    "m68k",
+    "microblaze",
+    "microblazeel",
+    "mips",
+    "mipsel",
+    "mips64",
+    "mips64el",
+    "openrisc",
+    "parisc",
+    "parisc64",
+    "ppc",
+    "ppc64",
+    "ppc64le",
+    "ppcemb",
+    "riscv32",
+    "riscv64",
+    "s390",
+    "s390x",
+    "sh4",
+    "sh4eb",
+    "sparc",
+    "sparc64",
+    "unicore32",
+    "x86_64",
+    "xtensa",
+    "xtensaeb",
+];
 
 impl Domain {
     /// Fills in what libvirt fills in for any hypervisor, and what `hooks` add.
@@ -21,15 +64,16 @@ impl Domain {
         self.fill_in_os(hooks)?;
         self.fill_in_lifecycle();
         self.fill_in_threads(hooks)?;
+        self.fill_in_hugepages();
         self.fill_in_numatune()?;
         self.check_sysinfo()?;
         self.check_seclabels()?;
         hooks.domain_post_parse_basic(self, options)?;
         hooks.domain_post_parse(self, options)?;
+        self.fill_in_boot_order()?;
         self.post_parse_devices(options, hooks)?;
         self.check_init()?;
         self.fill_in_memory(options)?;
-        self.fill_in_boot_order()?;
         hooks.assign_addresses(self, options)
     }
 
@@ -39,6 +83,9 @@ impl Domain {
         }
         if self.name.contains('/') && !hooks.features().contains(Features::NAME_SLASH) {
             return Err(refuse(format!("name {} cannot contain '/'", self.name)));
+        }
+        if self.title.as_deref().is_some_and(|title| title.contains('\n')) {
+            return Err(refuse("Domain title can't contain newlines"));
         }
         self.uuid.get_or_insert_with(Uuid::new_v4);
         if let Some(generation) = &mut self.genid {
@@ -51,13 +98,15 @@ impl Domain {
         let kind = &mut self.os.kind;
         if kind.name.is_empty() {
             if self.bootloader.is_none() {
-                return Err(crate::xml::Error::new(
-                    ErrorCode::OS_TYPE,
-                    ErrorDomain::DOMAIN,
-                    "an os <type> must be specified",
-                ));
+                return Err(refuse("an os <type> must be specified"));
             }
             "xen".clone_into(&mut kind.name);
+        }
+        if !OS_TYPES.contains(&kind.name.as_str()) {
+            return Err(unsupported(format!("unknown OS type '{}'", kind.name)));
+        }
+        if let Some(arch) = kind.arch.as_deref().filter(|arch| !ARCHITECTURES.contains(arch)) {
+            return Err(unsupported(format!("Unknown architecture {arch}")));
         }
         // What Xen calls paravirtualized has always been written as "linux".
         if self.kind == DomainType::Xen && kind.name == "xen" {
@@ -149,6 +198,9 @@ impl Domain {
     fn check_seclabels(&mut self) -> Result<()> {
         // Without a type it says no more than no label at all.
         self.seclabels.retain(|label| label.kind.is_some());
+        if self.seclabels.len() > 1 && self.seclabels.iter().any(|label| label.model.is_none()) {
+            return Err(refuse("missing security model when using multiple labels"));
+        }
         for (at, label) in self.seclabels.iter().enumerate() {
             let earlier = self.seclabels.iter().take(at).any(|other| other.model == label.model);
             if let Some(model) = label.model.as_deref().filter(|_| earlier) {

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::xml::{Error, ErrorCode, ErrorDomain, Expected, Value};
+use crate::error::unsupported;
+use crate::xml::{Codec, Error, ErrorCode, ErrorDomain, Expected, Value};
 
 /// Larger numbers are refused, so that no document can ask for much memory.
 const LIMIT: u32 = 16384;
@@ -173,4 +174,36 @@ impl Value for Bitmap {
         // Writing to a String cannot fail.
         let _ = write!(out, "{self}");
     }
+}
+
+macro_rules! filled_set {
+    ($($(#[$doc:meta])* $codec:ident $before:literal $behind:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $codec {}
+
+        impl Codec<Bitmap> for $codec {
+            fn parse(text: &str) -> Result<Bitmap, Expected> {
+                let set: Bitmap = text.parse()?;
+                if set.is_empty() {
+                    return Err(unsupported([$before, text, $behind].concat()).into());
+                }
+                Ok(set)
+            }
+            fn format(set: &Bitmap, out: &mut String) {
+                set.format(out);
+            }
+        }
+    )*};
+}
+
+filled_set! {
+    /// A set of the host's processors; an empty one is refused.
+    Cpuset "Invalid value of 'cpuset': " "";
+    /// A set of NUMA nodes; an empty one is refused.
+    Nodeset "Invalid value of 'nodeset': " "";
+    /// A set of the guest's processors that share a schedule; an empty one is refused.
+    SchedulerVcpus "'vcpus' scheduler bitmap '" "' is empty";
+    /// A set of I/O threads that share a schedule; an empty one is refused.
+    SchedulerIoThreads "'iothreads' scheduler bitmap '" "' is empty";
 }

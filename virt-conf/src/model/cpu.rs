@@ -5,14 +5,15 @@ mod numa;
 pub use numa::*;
 
 use super::Switch;
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::error::{refuse_cpu, unsupported_cpu};
+use crate::xml::{NonZero, Reader, Result, Xml, XmlValue};
 
 /// The guest's processor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "cpu", after_read = Cpu::settle)]
 pub struct Cpu {
     /// Where the model comes from; `custom` where a model is named.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unsupported_cpu(format!("Invalid mode attribute '{text}'")))]
     pub mode: Option<CpuMode>,
     /// How close the host must come to the model; `exact` where one is named.
     #[xml(attr = "match")]
@@ -94,7 +95,7 @@ pub enum CpuCheck {
 #[xml(name = "model")]
 pub struct CpuModel {
     /// What happens when the hypervisor lacks the model; `allow` by default.
-    #[xml(attr)]
+    #[xml(attr, invalid = |_| unsupported_cpu("Invalid fallback attribute"))]
     pub fallback: Option<CpuFallback>,
     /// The maker's name that the guest sees, 12 characters; the model's own by default.
     #[xml(attr = "vendor_id")]
@@ -119,25 +120,25 @@ pub enum CpuFallback {
 #[xml(name = "topology", after_read = CpuTopology::settle)]
 pub struct CpuTopology {
     /// Sockets of the machine.
-    #[xml(attr)]
+    #[xml(attr, with = NonZero)]
     pub sockets: u32,
     /// Dies of a socket; 1 by default.
-    #[xml(attr)]
+    #[xml(attr, with = NonZero)]
     pub dies: Option<u32>,
     /// Clusters of a die; 1 by default.
-    #[xml(attr)]
+    #[xml(attr, with = NonZero)]
     pub clusters: Option<u32>,
     /// Cores of a cluster.
-    #[xml(attr)]
+    #[xml(attr, with = NonZero)]
     pub cores: u32,
     /// Threads of a core.
-    #[xml(attr)]
+    #[xml(attr, with = NonZero)]
     pub threads: u32,
 }
 
 /// The cache that the guest is told about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "cache")]
+#[xml(name = "cache", after_read = CpuCache::settle)]
 pub struct CpuCache {
     /// Which level; every one by default.
     #[xml(attr)]
@@ -187,10 +188,10 @@ pub enum CpuMaxPhysAddrMode {
 #[xml(name = "feature")]
 pub struct CpuFeature {
     /// What is done about it; `require` by default.
-    #[xml(attr, default)]
+    #[xml(attr, default, invalid = |_| unsupported_cpu("Invalid CPU feature policy"))]
     pub policy: CpuFeaturePolicy,
     /// Its name, `vmx`.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse_cpu("Invalid CPU feature name"))]
     pub name: String,
 }
 
@@ -208,6 +209,17 @@ pub enum CpuFeaturePolicy {
     Disable,
     /// The guest does not start where the host has it.
     Forbid,
+}
+
+impl CpuCache {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.level {
+            Some(level) if !(1..=3).contains(&level) => {
+                Err(reader.place(refuse_cpu("invalid CPU cache level, must be in range [1,3]")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl CpuTopology {
@@ -229,6 +241,7 @@ impl CpuTopology {
 impl Cpu {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let named = self.model.as_ref().is_some_and(|model| !model.name.is_empty());
+        self.check(named).map_err(|error| reader.place(error))?;
         // A model without a mode is a custom one; a bare <topology> or <numa> asks for no model.
         if self.mode.is_none() && (named || self.matching.is_some()) {
             self.mode = Some(CpuMode::Custom);
@@ -254,9 +267,32 @@ impl Cpu {
         if self.model.as_ref().is_some_and(|model| *model == CpuModel::default()) {
             self.model = None;
         }
-        if !named && self.vendor.is_some() && self.mode != Some(CpuMode::HostModel) {
-            return Err(reader.refuse("CPU vendor specified without CPU model"));
-        }
         Ok(())
+    }
+
+    fn check(&self, named: bool) -> Result<()> {
+        let vendor_id = self.model.as_ref().and_then(|model| model.vendor_id.as_deref());
+        if vendor_id.is_some_and(|id| id.len() != 12) {
+            return Err(refuse_cpu("vendor_id must be exactly 12 characters long"));
+        }
+        let custom = matches!(self.mode, None | Some(CpuMode::Custom));
+        if custom && !named && self.vendor.is_some() {
+            return Err(refuse_cpu("CPU vendor specified without CPU model"));
+        }
+        if custom && !named && !self.features.is_empty() {
+            return Err(refuse_cpu("Non-empty feature list specified without CPU model"));
+        }
+        let whole = matches!(self.mode, Some(CpuMode::HostPassthrough | CpuMode::Maximum));
+        if self.migratable.is_some() && !whole {
+            return Err(unsupported_cpu(
+                "Attribute migratable is only allowed for 'host-passthrough' / 'maximum' CPU mode",
+            ));
+        }
+        let mut names: Vec<&str> = self.features.iter().map(|feature| feature.name.as_str()).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair.first() == pair.last()) {
+            Some(pair) => Err(refuse_cpu(format!("CPU feature '{}' specified more than once", pair[0]))),
+            None => Ok(()),
+        }
     }
 }

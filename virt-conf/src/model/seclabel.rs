@@ -32,10 +32,12 @@ impl SecurityLabel {
         let kind = self.kind.unwrap_or_default();
         match (kind, self.relabel) {
             (Dynamic, Some(false)) => {
-                return Err(reader.refuse("dynamic label type must use resource relabeling"));
+                return Err(reader.unsupported("dynamic label type must use resource relabeling"));
             }
             (Unconfined, Some(true)) => {
-                return Err(reader.refuse("resource relabeling is not compatible with 'none' label type"));
+                return Err(
+                    reader.unsupported("resource relabeling is not compatible with 'none' label type")
+                );
             }
             (Unconfined, _) => self.relabel = None,
             (kind, given) => self.relabel = Some(given.unwrap_or(kind == Dynamic)),
@@ -53,11 +55,6 @@ impl SecurityLabel {
         }
         if kind != Dynamic {
             self.baselabel = None;
-        }
-        if self.model.is_none()
-            && (self.label.is_some() || self.imagelabel.is_some() || self.baselabel.is_some())
-        {
-            return Err(reader.refuse("missing security model"));
         }
         Ok(())
     }

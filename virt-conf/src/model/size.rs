@@ -7,6 +7,9 @@ use crate::xml::{Element, Error, ErrorCode, ErrorDomain, Fields, Plain, Reader, 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kib(pub u64);
 
+/// The largest number of bytes in an amount of memory; hypervisors' interfaces are signed.
+const LIMIT: u64 = i64::MAX as u64;
+
 /// Bytes in `value` times `unit`: `b`, `KB` (1000), `KiB` or `k` (1024) and so on; `scale` where there is no unit.
 ///
 /// # Errors
@@ -20,7 +23,7 @@ pub fn scale(value: u64, unit: Option<&str>, scale: u64, limit: u64) -> Result<u
         })?,
     };
     value.checked_mul(factor).filter(|bytes| *bytes <= limit).ok_or_else(|| {
-        let unit = unit.unwrap_or("b");
+        let unit = unit.unwrap_or_default();
         Error::new(ErrorCode::OVERFLOW, ErrorDomain::NONE, format!("value too large: {value}{unit}"))
     })
 }
@@ -28,10 +31,13 @@ pub fn scale(value: u64, unit: Option<&str>, scale: u64, limit: u64) -> Result<u
 /// The element's text times its `unit`, in bytes; without a unit it counts in `default`.
 pub(crate) fn read_scaled(reader: &Reader<'_, '_>, default: u64) -> Result<u64> {
     let text = reader.own_text();
-    let number: u64 = text.trim_start().parse().map_err(|_| {
-        reader.refuse(format!("Invalid value '{text}' for element or attribute './{}[1]'", reader.name()))
+    let number: u64 = crate::xml::Value::parse(&text).map_err(|_| {
+        reader.refuse(format!(
+            "Invalid value '{text}' for element or attribute './{}[1]'",
+            reader.path_below_root()
+        ))
     })?;
-    scale(number, reader.attr_text("unit"), default, u64::MAX).map_err(|error| reader.place(error))
+    scale(number, reader.attr_text("unit"), default, LIMIT).map_err(|error| reader.place(error))
 }
 
 fn factor(unit: &str) -> Option<u64> {
@@ -122,7 +128,7 @@ impl ScaledAttr {
     /// The attribute in bytes; without a unit it counts in `default`.
     pub(crate) fn bytes(self, reader: &Reader<'_, '_>, default: u64) -> Result<Option<u64>> {
         let Some(text) = reader.attr_text(self.0) else { return Ok(None) };
-        let number: u64 = text.trim_start().parse().map_err(|_| {
+        let number: u64 = crate::xml::Value::parse(text).map_err(|_| {
             reader.refuse(format!("Invalid value '{text}' for element or attribute './@{}'", self.0))
         })?;
         scale(number, reader.attr_text("unit"), default, u64::MAX)

@@ -1,10 +1,11 @@
 //! `<sysinfo>`: what firmware tells the guest about its machine.
 
+use crate::error::plain;
 use crate::xml::{Reader, Result, Xml};
 
 /// What firmware tells about the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "sysinfo", tag = "type")]
+#[xml(name = "sysinfo", tag = "type", after_read = Sysinfo::settle)]
 pub enum Sysinfo {
     /// SMBIOS tables.
     Smbios(Box<SmbiosInfo>),
@@ -237,10 +238,39 @@ pub struct FwcfgEntry {
 
 impl FwcfgEntry {
     /// A file's content counts, not the text beside it.
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.name.is_none() {
+            return Err(reader.refuse("Firmware entry is missing 'name' attribute"));
+        }
         if self.file.is_some() {
             self.value.clear();
+        } else if self.value.is_empty() {
+            return Err(reader.refuse("Firmware entry must have either value or 'file' attribute"));
         }
         Ok(())
     }
+}
+
+impl Sysinfo {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let date = match self {
+            Self::Smbios(tables) => tables.bios.date.as_deref(),
+            Self::Fwcfg(_) => None,
+        };
+        match date {
+            Some(date) if !is_date(date) => Err(reader.place(plain("Invalid BIOS 'date' format"))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Month, day and year, the year of two digits or from 1900 on.
+fn is_date(text: &str) -> bool {
+    let mut parts = text.split('/').map(|part| part.trim_start().parse::<u32>().ok());
+    let (Some(Some(month)), Some(Some(day)), Some(Some(year)), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    (1..=12).contains(&month) && (1..=31).contains(&day) && !(100..1900).contains(&year)
 }

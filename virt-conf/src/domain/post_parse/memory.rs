@@ -1,6 +1,6 @@
 //! How much memory a guest has, from what its definition says in several places.
 
-use crate::domain::error::{refuse, unsupported};
+use crate::error::{refuse, unsupported};
 use crate::model::{Domain, Kib, NumatuneMemory, NumatuneMode, NumatunePlacement, VcpuPlacement};
 use crate::xml::{ParseFlags, ParseOptions, Result};
 
@@ -33,6 +33,16 @@ impl Domain {
                 Err(refuse("maximum memory size must be equal or greater than the actual memory size"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Without NUMA nodes, node 0 is all of the guest.
+    pub(super) fn fill_in_hugepages(&mut self) {
+        if self.cpu.as_ref().is_some_and(|cpu| !cpu.numa.cells.is_empty()) {
+            return;
+        }
+        for page in self.memory_backing.hugepages.iter_mut().flat_map(|hugepages| &mut hugepages.pages) {
+            page.nodeset = page.nodeset.take().filter(|nodes| nodes.iter().ne([0]));
         }
     }
 
@@ -93,7 +103,10 @@ impl Domain {
         }
         let cells = self.cpu.iter().map(|cpu| cpu.numa.cells.len()).sum::<usize>() as u32;
         if cells == 0 {
-            return Err(unsupported("Element 'memnode' is invalid without any guest NUMA cells"));
+            return Err(refuse("Element 'memnode' is invalid without any guest NUMA cells"));
+        }
+        if let Some(pair) = self.numatune.memnodes.windows(2).find(|pair| pair[0].cellid == pair[1].cellid) {
+            return Err(refuse(format!("Multiple memnode elements with cellid {}", pair[0].cellid)));
         }
         let whole = memory.map(|memory| memory.mode).unwrap_or_default();
         for node in &self.numatune.memnodes {

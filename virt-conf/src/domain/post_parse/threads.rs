@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::error::{internal, invalid, plain, refuse, unsupported};
 use crate::domain::{DomainHooks, Features};
+use crate::error::{internal, invalid, plain, refuse, unsupported};
 use crate::model::{
-    Bitmap, CacheAllocation, CacheType, Domain, IoThread, IoThreadScheduler, Scheduler, SchedulerPolicy,
-    VcpuPlacement, VcpuScheduler, VcpuState,
+    Bitmap, CacheAllocation, CacheType, Domain, IoThread, IoThreadScheduler, Scheduler, VcpuPlacement,
+    VcpuScheduler, VcpuState,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -17,6 +17,7 @@ impl Domain {
     pub(super) fn fill_in_threads(&mut self, hooks: &dyn DomainHooks) -> Result<()> {
         self.fill_in_vcpus(hooks)?;
         self.fill_in_iothreads()?;
+        self.check_numa_processors()?;
         self.fill_in_pins()?;
         self.fill_in_schedulers()?;
         self.fill_in_resource_control()
@@ -27,10 +28,8 @@ impl Domain {
         if self.vcpu.placement == VcpuPlacement::Auto {
             self.vcpu.cpuset = None;
         }
-        if let Some(current) = self.vcpu.current.filter(|current| *current > max) {
-            return Err(internal(format!(
-                "maxvcpus must not be less than current vcpus ({max} < {current})"
-            )));
+        if self.vcpu.current.is_some_and(|current| current > max) {
+            return Err(unsupported("maximum vCPU count must not be less than current vCPU count"));
         }
         self.vcpu.current = self.vcpu.current.filter(|current| *current != max);
         if self.vcpus.list.is_empty() {
@@ -53,11 +52,27 @@ impl Domain {
             let absent = VcpuState { id, enabled: false, hotpluggable: None, order: None };
             let mut state = states.remove(&id).unwrap_or(absent);
             state.hotpluggable.get_or_insert(!state.enabled);
-            state
+            match state {
+                VcpuState { enabled: false, hotpluggable: Some(false), .. } => {
+                    Err(unsupported(format!("vcpu '{id}' is both offline and not hotpluggable")))
+                }
+                state => Ok(state),
+            }
         };
-        self.vcpus.list = (0..max).map(complete).collect();
+        self.vcpus.list = (0..max).map(complete).collect::<Result<_>>()?;
         let online = self.vcpus.list.iter().filter(|state| state.enabled).count() as u32;
         self.vcpu.current = Some(online).filter(|online| *online != max);
+        Ok(())
+    }
+
+    fn check_numa_processors(&self) -> Result<()> {
+        let sets = || self.cpu.iter().flat_map(|cpu| &cpu.numa.cells).filter_map(|cell| cell.cpus.as_ref());
+        if sets().map(Bitmap::count).sum::<usize>() as u64 > u64::from(self.vcpu.max) {
+            return Err(internal("Number of CPUs in <numa> exceeds the <vcpu> count"));
+        }
+        if sets().filter_map(Bitmap::last).max().unwrap_or_default() >= self.vcpu.max {
+            return Err(internal("CPU IDs in <numa> exceed the <vcpu> count"));
+        }
         Ok(())
     }
 
@@ -107,14 +122,6 @@ impl Domain {
         if let Some(pair) = tune.vcpupins.windows(2).find(|pair| pair[0].vcpu == pair[1].vcpu) {
             return Err(internal(format!("duplicate vcpupin for vcpu '{}'", pair[0].vcpu)));
         }
-        let sets = tune
-            .vcpupins
-            .iter()
-            .map(|pin| &pin.cpuset)
-            .chain(tune.iothreadpins.iter().map(|pin| &pin.cpuset));
-        if sets.chain(&tune.emulatorpin).chain(&self.vcpu.cpuset).any(Bitmap::is_empty) {
-            return Err(unsupported("Invalid value of 'cpuset': no processor is in it"));
-        }
         let order = self.iothread_ids();
         for pin in &self.cputune.iothreadpins {
             if !order.contains(&pin.iothread) {
@@ -134,16 +141,12 @@ impl Domain {
         let max = self.vcpu.max;
         let mut vcpus: BTreeMap<u32, Scheduler> = BTreeMap::new();
         for entry in &self.cputune.vcpuscheds {
-            check_scheduler(&entry.scheduler)?;
-            if entry.vcpus.is_empty() {
-                return Err(refuse("'vcpus' scheduler bitmap is empty"));
-            }
             for vcpu in entry.vcpus.iter() {
                 if vcpu >= max {
-                    return Err(unsupported(format!("Cannot find 'vcpu' : {vcpu}")));
+                    return Err(unsupported(format!("vCPU '{vcpu}' is not present in domain definition")));
                 }
                 if vcpus.insert(vcpu, entry.scheduler).is_some() {
-                    return Err(plain("vcpusched attributes 'vcpus' must not overlap"));
+                    return Err(plain("'vcpusched' attributes 'vcpus' must not overlap"));
                 }
             }
         }
@@ -153,16 +156,12 @@ impl Domain {
             .collect();
         let mut iothreads: BTreeMap<u32, Scheduler> = BTreeMap::new();
         for entry in &self.cputune.iothreadscheds {
-            check_scheduler(&entry.scheduler)?;
-            if entry.iothreads.is_empty() {
-                return Err(refuse("'iothreads' scheduler bitmap is empty"));
-            }
             for id in entry.iothreads.iter() {
                 if !self.has_iothread(id) {
                     return Err(unsupported(format!("Cannot find 'iothread' : {id}")));
                 }
                 if iothreads.insert(id, entry.scheduler).is_some() {
-                    return Err(plain("iothreadsched attributes 'iothreads' must not overlap"));
+                    return Err(plain("'iothreadsched' attributes 'iothreads' must not overlap"));
                 }
             }
         }
@@ -172,10 +171,7 @@ impl Domain {
             .filter_map(|id| Some((id, iothreads.remove(&id)?)))
             .map(|(id, scheduler)| IoThreadScheduler { iothreads: Bitmap::from_iter([id]), scheduler })
             .collect();
-        match &self.cputune.emulatorsched {
-            Some(scheduler) => check_scheduler(scheduler),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Parts of caches and memory bandwidth: of the guest's processors only, in order, without collisions.
@@ -194,6 +190,10 @@ impl Domain {
             shrink(&mut entry.vcpus);
             entry.monitors.iter_mut().for_each(|monitor| shrink(&mut monitor.vcpus));
             entry.nodes.sort_by_key(|node| node.id);
+            if let Some(pair) = entry.nodes.windows(2).find(|pair| pair[0].id == pair[1].id) {
+                let sentence = format!("Memory Bandwidth already defined for node {}", pair[0].id);
+                return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::RESCTRL, sentence));
+            }
         }
         tune.memorytunes.retain(|entry| !entry.vcpus.is_empty());
         let caches: Vec<&Bitmap> = tune.cachetunes.iter().map(|entry| &entry.vcpus).collect();
@@ -219,16 +219,6 @@ impl Domain {
             entry.id.get_or_insert_with(|| format!("vcpus_{}", entry.vcpus));
         }
         Ok(())
-    }
-}
-
-fn check_scheduler(scheduler: &Scheduler) -> Result<()> {
-    let real_time = matches!(scheduler.policy, SchedulerPolicy::Fifo | SchedulerPolicy::Rr);
-    match scheduler.priority {
-        None if real_time => {
-            Err(refuse(format!("missing scheduler priority for policy '{}'", scheduler.policy)))
-        }
-        _ => Ok(()),
     }
 }
 

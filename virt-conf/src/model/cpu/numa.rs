@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::error::refuse;
 use crate::model::{Bitmap, Kib, PrettyBytes, ScaledAttr};
 use crate::xml::{Element, Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
 
@@ -64,7 +65,28 @@ impl Numa {
             }
         }
         self.refuse_shared_processors(reader)?;
+        self.check_interconnects(reader)?;
         self.complete_distances(reader)
+    }
+
+    fn check_interconnects(&self, reader: &Reader<'_, '_>) -> Result<()> {
+        let latencies =
+            self.interconnects.latencies.iter().map(|entry| (entry.initiator, entry.target, entry.cache));
+        let bandwidths =
+            self.interconnects.bandwidths.iter().map(|entry| (entry.initiator, entry.target, entry.cache));
+        for (initiator, target, cache) in latencies.chain(bandwidths) {
+            let node = |id: u32| self.cells.get(id as usize);
+            if node(initiator).is_none() {
+                return Err(reader.refuse("'initiator' refers to a non-existent NUMA node"));
+            }
+            let Some(target) = node(target) else {
+                return Err(reader.refuse("'target' refers to a non-existent NUMA node"));
+            };
+            if cache > 0 && target.caches.iter().all(|entry| entry.level != cache) {
+                return Err(reader.refuse("'cache' refers to a non-existent NUMA node cache"));
+            }
+        }
+        Ok(())
     }
 
     fn refuse_shared_processors(&self, reader: &Reader<'_, '_>) -> Result<()> {
@@ -74,9 +96,8 @@ impl Numa {
             for (earlier, others) in sets.iter().take(at) {
                 if cpus.overlaps(others) {
                     let (earlier, later): (u32, u32) = (*earlier, *later);
-                    return Err(
-                        reader.refuse(format!("NUMA cells {later} and {earlier} have overlapping vCPU ids"))
-                    );
+                    return Err(reader
+                        .unsupported(format!("NUMA cells {later} and {earlier} have overlapping vCPU ids")));
                 }
             }
         }
@@ -182,10 +203,10 @@ pub struct NumaCache {
     #[xml(attr)]
     pub policy: NumaCachePolicy,
     /// Its size.
-    #[xml(child)]
+    #[xml(child, missing = refuse("missing element or attribute './size/@value'"))]
     pub size: NumaCacheSize,
     /// The size of a line.
-    #[xml(child = "line")]
+    #[xml(child = "line", missing = refuse("missing element or attribute './line/@value'"))]
     pub line: NumaCacheSize,
 }
 

@@ -1,5 +1,6 @@
 //! `<clock>`: what time it is in the guest, and what keeps it.
 
+use crate::error::{internal, unsupported};
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// What time it is in the guest, and what keeps it.
@@ -16,7 +17,7 @@ pub struct Clock {
 
 /// How the guest's clock starts.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(tag = "offset", default = Utc, after_read = ClockOffset::settle)]
+#[xml(tag = "offset", default = Utc, before_read = ClockOffset::refuse_unknown, after_read = ClockOffset::settle)]
 pub enum ClockOffset {
     /// At the host's time in UTC.
     Utc(ClockReset),
@@ -48,10 +49,10 @@ pub struct ClockReset {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ClockVariable {
     /// How far, in seconds.
-    #[xml(attr, default)]
+    #[xml(attr, default, lenient)]
     pub adjustment: i64,
     /// From which time.
-    #[xml(attr, default)]
+    #[xml(attr, default, invalid = |text| unsupported(format!("unknown clock basis '{text}'")))]
     pub basis: ClockBasis,
     /// How far when the guest was started, in a driver's own state.
     #[xml(attr, status)]
@@ -81,11 +82,18 @@ pub struct ClockTimezone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
 pub struct ClockAbsolute {
     /// Seconds since 1970.
-    #[xml(attr)]
+    #[xml(attr, lenient, missing = internal("missing 'start' attribute for clock with offset='absolute'"))]
     pub start: u64,
 }
 
 impl ClockOffset {
+    fn refuse_unknown(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.attr_text("offset") {
+            Some("utc" | "localtime" | "variable" | "timezone" | "absolute") | None => Ok(()),
+            Some(offset) => Err(reader.unsupported(format!("unknown clock offset '{offset}'"))),
+        }
+    }
+
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let (reset, basis) = match self {
             Self::Utc(reset) => (reset, ClockBasis::Utc),
@@ -105,7 +113,7 @@ impl ClockOffset {
 impl ClockTimezone {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         if self.timezone.is_empty() {
-            return Err(reader.refuse("missing 'timezone' attribute for clock with offset='timezone'"));
+            return Err(reader.internal("missing 'timezone' attribute for clock with offset='timezone'"));
         }
         Ok(())
     }
@@ -217,7 +225,11 @@ pub struct TimerCatchup {
 
 impl Timer {
     /// Attributes of other timers are not read, as in libvirt.
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.catchup != TimerCatchup::default() && self.tickpolicy != Some(TickPolicy::Catchup) {
+            return Err(reader
+                .refuse("setting of timer catchup policies is only supported with tickpolicy='catchup'"));
+        }
         if !matches!(self.name, TimerName::Platform | TimerName::Rtc) {
             self.track = None;
         }

@@ -51,7 +51,7 @@ pub struct DomainFeatures {
     #[xml(child)]
     pub smm: Option<Smm>,
     /// Who emulates the I/O interrupt controller.
-    #[xml(attr = "ioapic/@driver", required)]
+    #[xml(attr = "ioapic/@driver")]
     pub ioapic: Option<IoapicDriver>,
     /// How a pSeries guest may resize its page table.
     #[xml(child)]
@@ -75,13 +75,13 @@ pub struct DomainFeatures {
     #[xml(child)]
     pub xen: Option<XenFeatures>,
     /// How pSeries guests flush caches on a change of privilege.
-    #[xml(attr = "cfpc/@value", required)]
+    #[xml(attr = "cfpc/@value")]
     pub cfpc: Option<Cfpc>,
     /// How pSeries guests guard against speculation past bounds checks.
-    #[xml(attr = "sbbc/@value", required)]
+    #[xml(attr = "sbbc/@value")]
     pub sbbc: Option<Sbbc>,
     /// How pSeries guests guard against speculated indirect branches.
-    #[xml(attr = "ibs/@value", required)]
+    #[xml(attr = "ibs/@value")]
     pub ibs: Option<Ibs>,
     /// Settings of software emulation.
     #[xml(child)]
@@ -96,7 +96,7 @@ pub struct DomainFeatures {
     #[xml(attr = "ps2/@state", required)]
     pub ps2: Option<Switch>,
     /// RISC-V's advanced interrupt architecture. Since 11.1.
-    #[xml(attr = "aia/@value", required)]
+    #[xml(attr = "aia/@value")]
     pub aia: Option<Aia>,
 }
 
@@ -282,7 +282,7 @@ pub struct KvmFeatures {
 
 /// Whether dirty pages are tracked in rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "dirty-ring")]
+#[xml(name = "dirty-ring", after_read = DirtyRing::settle)]
 pub struct DirtyRing {
     /// Whether they are.
     #[xml(attr)]
@@ -340,7 +340,7 @@ macro_rules! container_capabilities {
     ($($field:ident = $spelled:literal, $doc:literal;)*) => {
         /// What a container's root may do: the kernel's capabilities, by their names.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-        #[xml(name = "capabilities")]
+        #[xml(name = "capabilities", before_read = ContainerCapabilities::refuse_unknown)]
         pub struct ContainerCapabilities {
             /// What holds for those that are not named: `default` drops the dangerous ones.
             #[xml(attr, default)]
@@ -412,6 +412,31 @@ impl DomainFeatures {
             Some(name) => Err(reader.unsupported(format!("unexpected feature '{name}'"))),
             None => Ok(()),
         }
+    }
+}
+
+impl ContainerCapabilities {
+    fn refuse_unknown(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.unnamed_child::<Self>() {
+            Some(name) => Err(reader.unsupported(format!("unexpected capability feature '{name}'"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl DirtyRing {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.state == Switch::Off {
+            self.size = 0;
+            return Ok(());
+        }
+        if reader.attr_text("size").is_none() {
+            return Err(reader.missing_attr(&[], "size"));
+        }
+        if !self.size.is_power_of_two() || !(1024..=65536).contains(&self.size) {
+            return Err(reader.refuse("dirty ring must be power of 2 and ranges [1024, 65536]"));
+        }
+        Ok(())
     }
 }
 

@@ -1,11 +1,11 @@
 //! `<hyperv>`: Hyper-V's enlightenments, which make Windows guests faster.
 
 use crate::model::Switch;
-use crate::xml::{NonZero, Reader, Result, Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// Hyper-V's enlightenments. Each is off by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "hyperv", keep_empty, before_read = Hyperv::refuse_unknown)]
+#[xml(name = "hyperv", keep_empty, before_read = Hyperv::refuse_unknown, after_read = Hyperv::settle)]
 pub struct Hyperv {
     /// Where the set of enlightenments comes from; `custom` by default.
     #[xml(attr, default)]
@@ -78,13 +78,13 @@ pub enum HypervMode {
 
 /// Spinlocks give up the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "spinlocks")]
+#[xml(name = "spinlocks", after_read = HypervSpinlocks::settle)]
 pub struct HypervSpinlocks {
     /// Whether they do.
     #[xml(attr)]
     pub state: Switch,
     /// After how many tries, at least 4095.
-    #[xml(attr, with = NonZero)]
+    #[xml(attr)]
     pub retries: Option<u32>,
 }
 
@@ -117,7 +117,7 @@ pub struct HypervTlbflush {
 
 /// The hypervisor's name.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "vendor_id")]
+#[xml(name = "vendor_id", after_read = HypervVendorId::settle)]
 pub struct HypervVendorId {
     /// Whether it is changed.
     #[xml(attr)]
@@ -134,6 +134,45 @@ impl Hyperv {
                 Err(reader.unsupported(format!("unsupported HyperV Enlightenment feature: {name}")))
             }
             None => Ok(()),
+        }
+    }
+
+    /// A set that comes from elsewhere is not picked one by one.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        if self.mode != HypervMode::Custom {
+            *self = Self { mode: self.mode, ..Self::default() };
+        }
+        Ok(())
+    }
+}
+
+impl HypervSpinlocks {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.retries {
+            _ if self.state == Switch::Off => {
+                self.retries = None;
+                Ok(())
+            }
+            None => Err(reader.missing_attr(&[], "retries")),
+            Some(0..4095) => Err(reader.refuse("HyperV spinlock retry count must be at least 4095")),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl HypervVendorId {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match &self.value {
+            _ if self.state == Switch::Off => {
+                self.value = None;
+                Ok(())
+            }
+            None => Err(reader.refuse("missing 'value' attribute for HyperV feature 'vendor_id'")),
+            Some(value) if value.len() > 12 => {
+                Err(reader.refuse("HyperV vendor_id value must not be more than 12 characters."))
+            }
+            Some(value) if value.contains(',') => Err(reader.refuse("HyperV vendor_id value is invalid")),
+            Some(_) => Ok(()),
         }
     }
 }

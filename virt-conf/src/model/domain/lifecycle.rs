@@ -1,6 +1,6 @@
 //! What happens when the guest stops, sleeps or crashes; what is measured; and where it is accounted.
 
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// What happens when the guest stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
@@ -49,7 +49,7 @@ pub struct PowerManagement {
 
 /// Which events of the host's processors are counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "perf")]
+#[xml(name = "perf", after_read = Perf::settle)]
 pub struct Perf {
     /// Each event at most once, in libvirt's order.
     #[xml(child)]
@@ -145,4 +145,14 @@ pub struct Resource {
     /// A name that Fibre Channel switches see, up to 128 printable characters.
     #[xml(attr = "fibrechannel/@appid", required)]
     pub fibre_channel_appid: Option<String>,
+}
+
+impl Perf {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.events.sort_by_key(|event| event.name);
+        match self.events.windows(2).find(|pair| pair[0].name == pair[1].name) {
+            Some(pair) => Err(reader.refuse(format!("perf event '{}' was already specified", pair[0].name))),
+            None => Ok(()),
+        }
+    }
 }

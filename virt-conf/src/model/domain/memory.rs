@@ -1,7 +1,8 @@
 //! A guest's memory: how much, what backs it, how it is limited, and from which nodes of the host it comes.
 
-use crate::model::{Bitmap, Kib, MemoryAccess, ScaledAttr, Switch};
-use crate::xml::{Fields, NonZero, Reader, Result, Shape, Writer, Xml, XmlValue};
+use crate::error::{plain, refuse, unsupported};
+use crate::model::{Bitmap, Kib, MemoryAccess, Nodeset, ScaledAttr, Switch};
+use crate::xml::{Error, Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// The memory that the guest starts with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
@@ -20,7 +21,7 @@ pub struct Memory {
 #[xml(name = "maxMemory")]
 pub struct MaxMemory {
     /// How many modules can be plugged; 0 leaves only devices that need no slot.
-    #[xml(attr, omit)]
+    #[xml(attr, omit, invalid = |_| refuse("Failed to parse memory slot count"))]
     pub slots: u32,
     /// How much it can become, in KiB.
     #[xml(flatten)]
@@ -47,10 +48,10 @@ pub struct Memtune {
 
 /// Weights and limits of the guest's block I/O.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "blkiotune")]
+#[xml(name = "blkiotune", after_read = Blkiotune::settle)]
 pub struct Blkiotune {
     /// Its share, 100 to 1000 (10 to 1000 since Linux 2.6.39); the host's by default.
-    #[xml(child_text, omit)]
+    #[xml(child_text, omit, lenient)]
     pub weight: u32,
     /// Weights and limits on single devices of the host.
     #[xml(child)]
@@ -62,22 +63,22 @@ pub struct Blkiotune {
 #[xml(name = "device")]
 pub struct BlkiotuneDevice {
     /// The device node.
-    #[xml(child_text)]
+    #[xml(child_text, missing = unsupported("missing per-device path"))]
     pub path: String,
     /// Its share there; the guest's by default.
-    #[xml(child_text, omit)]
+    #[xml(child_text, omit, invalid = |text| unsupported(format!("could not parse weight {text}")))]
     pub weight: u32,
     /// Reads a second; unlimited by default.
-    #[xml(child_text = "read_iops_sec", omit)]
+    #[xml(child_text = "read_iops_sec", omit, invalid = |text| unsupported(format!("could not parse read iops sec {text}")))]
     pub read_iops_sec: u32,
     /// Writes a second; unlimited by default.
-    #[xml(child_text = "write_iops_sec", omit)]
+    #[xml(child_text = "write_iops_sec", omit, invalid = |text| unsupported(format!("could not parse write iops sec {text}")))]
     pub write_iops_sec: u32,
     /// Bytes read a second; unlimited by default.
-    #[xml(child_text = "read_bytes_sec", omit)]
+    #[xml(child_text = "read_bytes_sec", omit, invalid = |text| unsupported(format!("could not parse read bytes sec {text}")))]
     pub read_bytes_sec: u64,
     /// Bytes written a second; unlimited by default.
-    #[xml(child_text = "write_bytes_sec", omit)]
+    #[xml(child_text = "write_bytes_sec", omit, invalid = |text| unsupported(format!("could not parse write bytes sec {text}")))]
     pub write_bytes_sec: u64,
 }
 
@@ -95,10 +96,10 @@ pub struct MemoryBacking {
     #[xml(flag)]
     pub locked: bool,
     /// What kind of memory it is; anonymous by default.
-    #[xml(attr = "source/@type", required)]
+    #[xml(attr = "source/@type", invalid = |text| unknown("source/type", text))]
     pub source: Option<MemorySource>,
     /// Whether it is shared with other processes; private by default.
-    #[xml(attr = "access/@mode", required)]
+    #[xml(attr = "access/@mode", invalid = |text| unknown("access/mode", text))]
     pub access: Option<MemoryAccess>,
     /// When it is allocated.
     #[xml(child, default)]
@@ -121,13 +122,13 @@ pub enum MemorySource {
 
 /// When memory is allocated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "allocation")]
+#[xml(name = "allocation", after_read = MemoryAllocation::settle)]
 pub struct MemoryAllocation {
     /// On demand by default.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unknown("allocation/mode", text))]
     pub mode: Option<MemoryAllocationMode>,
-    /// How many threads allocate it; one by default.
-    #[xml(attr, with = NonZero)]
+    /// How many threads allocate it; the hypervisor's choice by default.
+    #[xml(attr)]
     pub threads: Option<u32>,
 }
 
@@ -157,7 +158,7 @@ pub struct Hugepage {
     #[xml(flatten)]
     pub size: HugepageSize,
     /// The guest's NUMA nodes that use them; all that no other size names by default.
-    #[xml(attr)]
+    #[xml(attr, with = Nodeset)]
     pub nodeset: Option<Bitmap>,
 }
 
@@ -170,11 +171,7 @@ impl Fields for HugepageSize {
         let missing = || reader.refuse("missing element or attribute './@size'");
         let size = ScaledAttr("size").bytes(reader, 1024)?.map(Kib::from_bytes).ok_or_else(missing)?;
         if size == Kib(0) {
-            return Err(reader.error(
-                crate::xml::ErrorCode::XML_DETAIL,
-                crate::xml::ErrorDomain::DOMAIN,
-                "hugepage size can't be zero",
-            ));
+            return Err(reader.place(plain("hugepage size can't be zero")));
         }
         Ok(Self(size))
     }
@@ -206,13 +203,14 @@ pub struct Numatune {
 #[xml(name = "memory")]
 pub struct NumatuneMemory {
     /// What is done when they run out; `strict` by default.
-    #[xml(attr, default)]
+    #[xml(attr, default, invalid = |text| unsupported(format!("Unsupported NUMA memory tuning mode '{text}'")))]
     pub mode: NumatuneMode,
     /// The nodes, with static placement.
-    #[xml(attr)]
+    #[xml(attr, with = Nodeset)]
     pub nodeset: Option<Bitmap>,
     /// Who picks the nodes; the definition where it gives some.
-    #[xml(attr, skip_if = NumatunePlacement::is_implied)]
+    #[xml(attr, skip_if = NumatunePlacement::is_implied,
+          invalid = |text| unsupported(format!("Unsupported NUMA memory placement mode '{text}'")))]
     pub placement: Option<NumatunePlacement>,
 }
 
@@ -257,35 +255,35 @@ pub struct NumatuneMemnode {
     #[xml(attr, default)]
     pub mode: NumatuneMode,
     /// The host's nodes.
-    #[xml(attr)]
+    #[xml(attr, with = Nodeset, missing = refuse("Missing required nodeset attribute in memnode element"))]
     pub nodeset: Bitmap,
 }
 
 impl Numatune {
-    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
-        let empty = |set: &Bitmap, spelled: &str| {
-            set.is_empty().then(|| reader.unsupported(format!("Invalid value of 'nodeset': {spelled}")))
-        };
-        let spelled = |element: Option<Reader<'_, '_>>| {
-            element.and_then(|element| element.attr_text("nodeset").map(str::to_owned)).unwrap_or_default()
-        };
-        if let Some(set) = self.memory.as_ref().and_then(|memory| memory.nodeset.as_ref())
-            && let Some(error) = empty(set, &spelled(reader.first("memory")))
-        {
-            return Err(error);
-        }
-        for (node, element) in self.memnodes.iter().zip(reader.all("memnode")) {
-            if let Some(error) = empty(&node.nodeset, &spelled(Some(element))) {
-                return Err(error);
-            }
-        }
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
         self.memnodes.sort_by_key(|node| node.cellid);
-        let mut pairs = self.memnodes.windows(2).filter(|pair| pair[0].cellid == pair[1].cellid);
-        match pairs.next() {
-            Some(pair) => {
-                Err(reader.refuse(format!("Multiple memnode elements with cellid {}", pair[0].cellid)))
-            }
-            None => Ok(()),
-        }
+        Ok(())
     }
+}
+
+impl MemoryAllocation {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.threads = self.threads.filter(|threads| *threads > 0);
+        Ok(())
+    }
+}
+
+impl Blkiotune {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        for (at, device) in self.devices.iter().enumerate() {
+            if self.devices.iter().take(at).any(|other| other.path == device.path) {
+                return Err(reader.unsupported(format!("duplicate blkio device path '{}'", device.path)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown(what: &str, text: &str) -> Error {
+    unsupported(format!("unknown memoryBacking/{what} '{text}'"))
 }

@@ -25,11 +25,12 @@ pub use vcpu::*;
 use uuid::Uuid;
 
 use super::{Cpu, Devices, IoTune, Kib, SecurityLabel, Sysinfo};
-use crate::xml::{RawElement, Xml, XmlValue};
+use crate::error::{internal, refuse, unsupported};
+use crate::xml::{RawElement, Reader, Result, Xml, XmlValue};
 
 /// A guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "domain")]
+#[xml(name = "domain", before_read = Domain::refuse_repeated)]
 pub struct Domain {
     /// Which hypervisor runs it.
     #[xml(attr = "type")]
@@ -41,7 +42,7 @@ pub struct Domain {
     #[xml(child_text, default)]
     pub name: String,
     /// Its identity; generated where absent.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| internal("malformed uuid element"))]
     pub uuid: Option<Uuid>,
     /// Its identity in the firmware's tables, where that differs.
     #[xml(child_text)]
@@ -83,7 +84,7 @@ pub struct Domain {
     #[xml(child, default)]
     pub vcpus: Vcpus,
     /// How many I/O threads it has; none by default.
-    #[xml(child_text, omit)]
+    #[xml(child_text, omit, invalid = |text| refuse(format!("invalid iothreads count '{text}'")))]
     pub iothreads: u32,
     /// Its I/O threads one by one.
     #[xml(child, default)]
@@ -128,16 +129,16 @@ pub struct Domain {
     #[xml(child, default)]
     pub clock: Clock,
     /// What happens when it shuts itself down; `destroy` by default.
-    #[xml(child_text = "on_poweroff")]
+    #[xml(child_text = "on_poweroff", invalid = |text| unsupported(format!("unknown on_poweroff action: {text}")))]
     pub on_poweroff: Option<LifecycleAction>,
     /// What happens when it reboots; `restart` by default.
-    #[xml(child_text = "on_reboot")]
+    #[xml(child_text = "on_reboot", invalid = |text| unsupported(format!("unknown on_reboot action: {text}")))]
     pub on_reboot: Option<LifecycleAction>,
     /// What happens when it crashes; `destroy` by default.
-    #[xml(child_text = "on_crash")]
+    #[xml(child_text = "on_crash", invalid = |text| unsupported(format!("unknown on_crash action: {text}")))]
     pub on_crash: Option<LifecycleAction>,
     /// What happens when it loses the lock on its disks; the lock manager decides by default.
-    #[xml(child_text = "on_lockfailure")]
+    #[xml(child_text = "on_lockfailure", invalid = |text| unsupported(format!("unknown on_lockfailure action: {text}")))]
     pub on_lockfailure: Option<LockFailureAction>,
     /// Which ways of sleeping it is offered.
     #[xml(child, default)]
@@ -217,13 +218,13 @@ pub enum DomainType {
 #[xml(name = "genid", keep_empty)]
 pub struct GenerationId {
     /// The number; absent until one is generated.
-    #[xml(text)]
+    #[xml(text, invalid = |_| internal("malformed genid element"))]
     pub id: Option<Uuid>,
 }
 
 /// Limits that several disks share. Since 11.2.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "throttlegroups")]
+#[xml(name = "throttlegroups", after_read = ThrottleGroups::settle)]
 pub struct ThrottleGroups {
     /// The groups, each of a name of its own.
     #[xml(child)]
@@ -232,9 +233,39 @@ pub struct ThrottleGroups {
 
 /// Limits that the disks which name them share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "throttlegroup")]
+#[xml(name = "throttlegroup", after_read = ThrottleGroup::settle)]
 pub struct ThrottleGroup {
     /// The limits, and the group's name.
     #[xml(flatten)]
     pub limits: IoTune,
+}
+
+impl Domain {
+    fn refuse_repeated(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.all("numatune").nth(1) {
+            Some(second) => Err(second.refuse("only one numatune is supported")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ThrottleGroups {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        for (at, group) in self.groups.iter().enumerate() {
+            let name = group.limits.group_name.as_deref().unwrap_or_default();
+            if self.groups.iter().take(at).any(|other| other.limits.group_name.as_deref() == Some(name)) {
+                return Err(reader.refuse(format!("duplicate group name '{name}' found")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ThrottleGroup {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.limits.group_name {
+            Some(_) => Ok(()),
+            None => Err(reader.refuse("missing group name")),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! `<os>`: how the guest boots.
 
+use crate::error::{refuse, unsupported};
 use crate::model::DiskSource;
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
@@ -8,7 +9,7 @@ use crate::xml::{Reader, Result, Xml, XmlValue};
 #[xml(name = "os", keep_empty, after_read = Os::settle)]
 pub struct Os {
     /// What kind of firmware the driver picks; by default the definition names the files.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| refuse(format!("unknown firmware value {text}")))]
     pub firmware: Option<OsFirmware>,
     /// What kind of guest this is, and its machine.
     #[xml(child, default)]
@@ -72,7 +73,7 @@ pub struct Os {
     #[xml(child, default)]
     pub bios: Bios,
     /// Where the guest's SMBIOS tables come from; the hypervisor by default.
-    #[xml(attr = "smbios/@mode", required, read_if = Os::has_smbios_mode)]
+    #[xml(attr = "smbios/@mode", read_if = Os::has_smbios_mode, invalid = |text| unsupported(format!("unknown smbios mode '{text}'")))]
     pub smbios: Option<SmbiosMode>,
 }
 
@@ -147,7 +148,7 @@ pub struct InitArg {
 #[xml(name = "initenv")]
 pub struct InitEnv {
     /// Its name.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("No name supplied for <initenv> element"))]
     pub name: String,
     /// Its value.
     #[xml(text)]
@@ -221,7 +222,7 @@ pub struct Nvram {
 
 /// ACPI tables added to the machine's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "acpi")]
+#[xml(name = "acpi", after_read = OsAcpi::settle)]
 pub struct OsAcpi {
     /// The tables.
     #[xml(child)]
@@ -292,7 +293,7 @@ pub struct BootMenu {
 #[xml(name = "bios")]
 pub struct Bios {
     /// Whether it shows its messages on the first serial port.
-    #[xml(attr)]
+    #[xml(attr, lenient)]
     pub useserial: Option<bool>,
     /// Milliseconds until it tries again to boot, -1 to 65535, where -1 is never.
     #[xml(attr = "rebootTimeout")]
@@ -334,6 +335,19 @@ impl Os {
             self.firmware_features.features.clear();
         }
         self.firmware_features.features.sort_by_key(|feature| feature.name);
+        Ok(())
+    }
+}
+
+impl OsAcpi {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        for (at, table) in self.tables.iter().enumerate() {
+            // Of raw tables there may be any number; of a licence there is one.
+            let single = table.kind != AcpiTableType::Raw;
+            if single && self.tables.iter().take(at).any(|other| other.kind == table.kind) {
+                return Err(reader.refuse(format!("ACPI table type '{}' may only appear once", table.kind)));
+            }
+        }
         Ok(())
     }
 }

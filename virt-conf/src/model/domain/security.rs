@@ -1,11 +1,12 @@
 //! What guards the guest's secrets: keys in its processors, encryption of its memory; and whose users its users are.
 
+use crate::error::refuse;
 use crate::model::Switch;
-use crate::xml::{Base, Hex, Xml, XmlValue};
+use crate::xml::{Error, Hex, Reader, Result, Xml, XmlValue};
 
 /// Whether an s390 guest can wrap keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "keywrap")]
+#[xml(name = "keywrap", after_read = Keywrap::settle)]
 pub struct Keywrap {
     /// One entry a cipher; the hypervisor decides about others.
     #[xml(child)]
@@ -54,13 +55,13 @@ pub struct Sev {
     #[xml(attr = "kernelHashes")]
     pub kernel_hashes: Option<bool>,
     /// Which bit of an address says that memory is encrypted; the host's by default.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| refuse("Invalid format for launch security cbitpos"))]
     pub cbitpos: Option<u32>,
     /// How many bits of a physical address are lost; the host's by default.
-    #[xml(child_text = "reducedPhysBits")]
+    #[xml(child_text = "reducedPhysBits", invalid = |_| refuse("Invalid format for launch security reduced-phys-bits"))]
     pub reduced_phys_bits: Option<u32>,
     /// AMD's bits of policy.
-    #[xml(child_text, with = Hex<4>)]
+    #[xml(child_text, with = Hex<4>, invalid = |_| no_policy(), missing = no_policy())]
     pub policy: u32,
     /// The owner's certificate, in base64.
     #[xml(child_text = "dhCert")]
@@ -83,13 +84,13 @@ pub struct SevSnp {
     #[xml(attr)]
     pub vcek: Option<bool>,
     /// Which bit of an address says that memory is encrypted; the host's by default.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| refuse("Invalid format for launch security cbitpos"))]
     pub cbitpos: Option<u32>,
     /// How many bits of a physical address are lost; the host's by default.
-    #[xml(child_text = "reducedPhysBits")]
+    #[xml(child_text = "reducedPhysBits", invalid = |_| refuse("Invalid format for launch security reduced-phys-bits"))]
     pub reduced_phys_bits: Option<u32>,
     /// AMD's bits of policy.
-    #[xml(child_text, with = Hex<8>)]
+    #[xml(child_text, with = Hex<8>, invalid = |_| no_policy(), missing = no_policy())]
     pub policy: u64,
     /// 16 bytes in base64 that the guest sees.
     #[xml(child_text = "guestVisibleWorkarounds")]
@@ -107,7 +108,7 @@ pub struct SevSnp {
 
 /// Which users of the host a container's users are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "idmap")]
+#[xml(name = "idmap", after_read = IdMap::settle)]
 pub struct IdMap {
     /// Users, in ascending order.
     #[xml(child = "uid")]
@@ -122,12 +123,42 @@ pub struct IdMap {
 #[xml(name = "uid")]
 pub struct IdRange {
     /// The first in the container.
-    #[xml(attr, with = Base<10>)]
+    #[xml(attr, invalid = |_| bad_range(), missing = bad_range())]
     pub start: u32,
     /// The first on the host.
-    #[xml(attr, with = Base<10>)]
+    #[xml(attr, invalid = |_| bad_range(), missing = bad_range())]
     pub target: u32,
     /// How many.
-    #[xml(attr, with = Base<10>)]
+    #[xml(attr, invalid = |_| bad_range(), missing = bad_range())]
     pub count: u32,
+}
+
+fn no_policy() -> Error {
+    refuse("failed to get launch security policy")
+}
+
+fn bad_range() -> Error {
+    refuse("invalid idmap start/target/count settings")
+}
+
+impl Keywrap {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        for (at, cipher) in self.ciphers.iter().enumerate() {
+            if self.ciphers.iter().take(at).any(|other| other.name == cipher.name) {
+                let name = cipher.name;
+                return Err(reader.internal(format!(
+                    "A domain definition can have no more than one cipher node with name {name}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl IdMap {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.uids.sort_by_key(|range| range.start);
+        self.gids.sort_by_key(|range| range.start);
+        Ok(())
+    }
 }

@@ -1,7 +1,8 @@
 //! A guest's processors and I/O threads: how many, where they run, and how much they get.
 
-use crate::model::{Bitmap, PrettyBytes, ScaledAttr};
-use crate::xml::{Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
+use crate::error::{internal, refuse};
+use crate::model::{Bitmap, Cpuset, PrettyBytes, ScaledAttr, SchedulerIoThreads, SchedulerVcpus};
+use crate::xml::{Fields, NonNegative, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// How many processors the guest has, and where they run.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -11,13 +12,13 @@ pub struct Vcpu {
     #[xml(attr, default)]
     pub placement: VcpuPlacement,
     /// The host's processors that all of the guest's threads may use; any by default.
-    #[xml(attr)]
+    #[xml(attr, with = Cpuset)]
     pub cpuset: Option<Bitmap>,
     /// How many of them are there when it starts; all by default.
     #[xml(attr)]
     pub current: Option<u32>,
     /// How many it can have.
-    #[xml(text)]
+    #[xml(text, invalid = |_| refuse("maximum vcpus count must be an integer"))]
     pub max: u32,
 }
 
@@ -81,10 +82,10 @@ pub struct IoThread {
     #[xml(attr, with = crate::xml::NonZero)]
     pub id: u32,
     /// The fewest workers of its pool; the hypervisor's choice by default.
-    #[xml(attr = "thread_pool_min")]
+    #[xml(attr = "thread_pool_min", with = NonNegative)]
     pub thread_pool_min: Option<i32>,
     /// The most workers of its pool; the hypervisor's choice by default.
-    #[xml(attr = "thread_pool_max")]
+    #[xml(attr = "thread_pool_max", with = NonNegative)]
     pub thread_pool_max: Option<i32>,
     /// How long it polls before it sleeps.
     #[xml(child)]
@@ -111,49 +112,49 @@ pub struct IoThreadPoll {
 #[xml(name = "defaultiothread")]
 pub struct DefaultIoThread {
     /// The fewest workers of its pool; the hypervisor's choice by default.
-    #[xml(attr = "thread_pool_min")]
+    #[xml(attr = "thread_pool_min", with = NonNegative)]
     pub thread_pool_min: Option<i32>,
     /// The most workers of its pool; the hypervisor's choice by default.
-    #[xml(attr = "thread_pool_max")]
+    #[xml(attr = "thread_pool_max", with = NonNegative)]
     pub thread_pool_max: Option<i32>,
 }
 
 /// How much of the host's processors the guest's threads get.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "cputune")]
+#[xml(name = "cputune", before_read = Cputune::refuse_repeated)]
 pub struct Cputune {
     /// The guest's weight against others; the host's by default.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| refuse("can't parse cputune shares value"))]
     pub shares: Option<u64>,
     /// Microseconds in which each processor may use up its quota, 1000 to 1000000; the host's by default.
-    #[xml(child_text, omit)]
+    #[xml(child_text, omit, invalid = |_| refuse("can't parse cputune period value"))]
     pub period: u64,
     /// Microseconds that each processor gets in a period, from 1000; unlimited when negative or absent.
-    #[xml(child_text, omit)]
+    #[xml(child_text, omit, invalid = |_| refuse("can't parse cputune quota value"))]
     pub quota: i64,
     /// As `period`, for all of the guest's threads together.
-    #[xml(child_text = "global_period", omit)]
+    #[xml(child_text = "global_period", omit, invalid = |_| refuse("can't parse cputune global period value"))]
     pub global_period: u64,
     /// As `quota`, for all of the guest's threads together.
-    #[xml(child_text = "global_quota", omit)]
+    #[xml(child_text = "global_quota", omit, invalid = |_| refuse("can't parse cputune global quota value"))]
     pub global_quota: i64,
     /// As `period`, for the threads that are neither processors nor I/O threads.
-    #[xml(child_text = "emulator_period", omit)]
+    #[xml(child_text = "emulator_period", omit, invalid = |_| refuse("can't parse cputune emulator period value"))]
     pub emulator_period: u64,
     /// As `quota`, for the threads that are neither processors nor I/O threads.
-    #[xml(child_text = "emulator_quota", omit)]
+    #[xml(child_text = "emulator_quota", omit, invalid = |_| refuse("can't parse cputune emulator quota value"))]
     pub emulator_quota: i64,
     /// As `period`, for each I/O thread.
-    #[xml(child_text = "iothread_period", omit)]
+    #[xml(child_text = "iothread_period", omit, invalid = |_| refuse("can't parse cputune iothread period value"))]
     pub iothread_period: u64,
     /// As `quota`, for each I/O thread.
-    #[xml(child_text = "iothread_quota", omit)]
+    #[xml(child_text = "iothread_quota", omit, invalid = |_| refuse("can't parse cputune iothread quota value"))]
     pub iothread_quota: i64,
     /// Where single processors run.
     #[xml(child)]
     pub vcpupins: Vec<VcpuPin>,
     /// Where the threads run that are neither processors nor I/O threads; as `<vcpu>` says by default.
-    #[xml(attr = "emulatorpin/@cpuset", required)]
+    #[xml(attr = "emulatorpin/@cpuset", with = Cpuset, required, missing = internal("missing cpuset for emulatorpin"))]
     pub emulatorpin: Option<Bitmap>,
     /// Where single I/O threads run.
     #[xml(child)]
@@ -183,7 +184,7 @@ pub struct VcpuPin {
     #[xml(attr)]
     pub vcpu: u32,
     /// The host's processors.
-    #[xml(attr)]
+    #[xml(attr, with = Cpuset, missing = internal("missing cpuset for vcpupin"))]
     pub cpuset: Bitmap,
 }
 
@@ -195,13 +196,13 @@ pub struct IoThreadPin {
     #[xml(attr)]
     pub iothread: u32,
     /// The host's processors.
-    #[xml(attr)]
+    #[xml(attr, with = Cpuset, missing = internal("missing cpuset for iothreadpin"))]
     pub cpuset: Bitmap,
 }
 
 /// How threads are scheduled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "emulatorsched")]
+#[xml(name = "emulatorsched", after_read = Scheduler::settle)]
 pub struct Scheduler {
     /// The kernel's policy.
     #[xml(attr = "scheduler")]
@@ -229,7 +230,7 @@ pub enum SchedulerPolicy {
 #[xml(name = "vcpusched")]
 pub struct VcpuScheduler {
     /// The guest's processors.
-    #[xml(attr)]
+    #[xml(attr, with = SchedulerVcpus, missing = refuse("Missing attribute 'vcpus' in element 'vcpusched'"))]
     pub vcpus: Bitmap,
     /// How.
     #[xml(flatten)]
@@ -241,7 +242,7 @@ pub struct VcpuScheduler {
 #[xml(name = "iothreadsched")]
 pub struct IoThreadScheduler {
     /// The threads' ids.
-    #[xml(attr)]
+    #[xml(attr, with = SchedulerIoThreads, missing = refuse("Missing attribute 'iothreads' in element 'iothreadsched'"))]
     pub iothreads: Bitmap,
     /// How.
     #[xml(flatten)]
@@ -253,7 +254,7 @@ pub struct IoThreadScheduler {
 #[xml(name = "cachetune")]
 pub struct Cachetune {
     /// The guest's processors.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("Missing cachetune attribute 'vcpus'"))]
     pub vcpus: Bitmap,
     /// The name of the kernel's group while the guest runs.
     #[xml(attr, live)]
@@ -325,7 +326,7 @@ pub struct CacheMonitor {
     #[xml(attr)]
     pub level: u32,
     /// The guest's processors.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("Missing monitor attribute 'vcpus'"))]
     pub vcpus: Bitmap,
 }
 
@@ -334,7 +335,7 @@ pub struct CacheMonitor {
 #[xml(name = "memorytune")]
 pub struct Memorytune {
     /// The guest's processors.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("Missing memorytune attribute 'vcpus'"))]
     pub vcpus: Bitmap,
     /// The name of the kernel's group while the guest runs.
     #[xml(attr, live)]
@@ -364,6 +365,31 @@ pub struct MemoryBandwidth {
 #[xml(name = "monitor")]
 pub struct MemoryMonitor {
     /// The guest's processors.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("Missing monitor attribute 'vcpus'"))]
     pub vcpus: Bitmap,
+}
+
+impl Scheduler {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let real_time = matches!(self.policy, SchedulerPolicy::Fifo | SchedulerPolicy::Rr);
+        match self.priority {
+            None if real_time => Err(reader.missing_attr(&[], "priority")),
+            Some(_) if !real_time => {
+                self.priority = None;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Cputune {
+    fn refuse_repeated(reader: &Reader<'_, '_>) -> Result<()> {
+        for name in ["emulatorpin", "emulatorsched"] {
+            if let Some(second) = reader.all(name).nth(1) {
+                return Err(second.refuse(format!("only one {name} is supported")));
+            }
+        }
+        Ok(())
+    }
 }
