@@ -11,6 +11,7 @@ mod exceptions;
 mod manifest;
 mod qemu;
 mod qemu_argv;
+mod virsh;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -53,6 +54,7 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
         &document::StoragePool,
         &document::StorageVolume,
         &qemu_argv::QemuArgv,
+        &virsh::Virsh,
     ]
 }
 

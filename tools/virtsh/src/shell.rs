@@ -11,6 +11,9 @@ use crate::options::Settings;
 use crate::output::{Format, Output, Reply};
 use crate::{interrupt, words};
 
+/// The variable with the URI for virsh alone; it goes before the library's variables.
+const URI_VARIABLE: &str = "VIRSH_DEFAULT_CONNECT_URI";
+
 /// The state between commands.
 pub struct Shell {
     pub settings: Settings,
@@ -184,7 +187,8 @@ impl Shell {
 
     fn open(&self, uri: Option<&str>, read_only: bool) -> Result<Connection, Failure> {
         let mut builder = Connection::builder().read_only(read_only);
-        if let Some(uri) = uri {
+        let default = std::env::var(URI_VARIABLE).ok().filter(|uri| !uri.is_empty());
+        if let Some(uri) = uri.or(default.as_deref()) {
             builder = builder.uri(uri);
         }
         if let Some(timeout) = self.settings.timeout {
