@@ -20,7 +20,17 @@ impl Kind for Domain {
             ("roundtrip" | "output", Some("none")) => written(case),
             ("parse-error", Some("none")) => refused(case),
             ("semantic", _) => meant(case),
-            (_, Some("qemucaps")) => Ok(Outcome::Skipped("needs QEMU's capabilities")),
+            ("roundtrip" | "output", Some("qemucaps")) => {
+                let (input, expected) = (case.input()?, case.expected_text()?);
+                let flags = FormatFlags::SECURE | FormatFlags::INACTIVE;
+                Ok(match super::qemu_argv::parse(case, &input)? {
+                    Ok(domain) => equal_text(&input, &expected, &domain.to_xml(&FormatOptions::from(flags))),
+                    Err(error) => Outcome::Failed(format!("refused: {error:#}\n")),
+                })
+            }
+            ("parse-error", Some("qemucaps")) => {
+                refusal(case, super::qemu_argv::parse(case, &case.input()?)?.map(drop))
+            }
             _ => Ok(Outcome::Skipped("nothing runs this expectation yet")),
         }
     }

@@ -1,7 +1,7 @@
 //! What libvirt's tests of its QEMU driver pretend about the host, so that our answers can equal theirs.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use virt_conf::model::{Domain, ScsiAdapterSource};
@@ -10,6 +10,7 @@ use virt_driver_qemu::command::{
     Allocator, Descriptor, DescriptorGroup, Descriptors, HostFacts, HugepageMount, Launch, Origin, Paths,
     PortUse, SecretUsage, Secrets, Settings, TapSetup,
 };
+use virt_driver_qemu::hooks::FirmwareDescription;
 
 use super::Case;
 
@@ -100,7 +101,8 @@ pub(super) fn capabilities(case: &Case<'_>) -> Result<Capabilities> {
             "GIC_V2" => vec![version(2)],
             "GIC_V3" => vec![version(3)],
             "GIC_BOTH" => vec![version(2), version(3)],
-            _ => Vec::new(),
+            // "None" leaves what the binary said.
+            _ => caps.gic,
         };
     }
     Ok(caps)
@@ -141,7 +143,8 @@ fn strip_aliases(caps: &mut Capabilities) {
                     copies.push(MachineType { name, ..machine.clone() });
                 }
             }
-            under.machines.extend(copies);
+            // The name without version comes first, so that it is the default too.
+            under.machines.splice(0..0, copies);
         }
     };
     each(&mut caps.kvm);
@@ -354,7 +357,18 @@ fn scsi_adapter(hostdev: &virt_conf::model::Hostdev) -> Option<ScsiAdapterSource
     }
 }
 
-/// The firmware descriptions of libvirt's tests.
-pub(super) fn firmware_directory(case: &Case<'_>) -> PathBuf {
-    case.shared(Path::new("fixtures/qemu/qemufirmwaredata/usr/share/qemu/firmware"))
+/// The descriptions of firmware in libvirt's tests, in the order of their names; one of them is no good.
+pub(super) fn firmwares(case: &Case<'_>) -> Result<Vec<FirmwareDescription>> {
+    let directory = case.shared("fixtures/qemu/qemufirmwaredata/usr/share/qemu/firmware");
+    let entries =
+        std::fs::read_dir(&directory).with_context(|| format!("cannot list {}", directory.display()))?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        let text =
+            std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        all.extend(FirmwareDescription::from_json(&text).ok());
+    }
+    Ok(all)
 }

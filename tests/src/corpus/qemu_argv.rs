@@ -1,11 +1,13 @@
 //! Command lines of QEMU: a domain document and a binary's capabilities in, what libvirt would run out.
 
 use anyhow::Result;
+use virt_conf::model::Domain;
 use virt_conf::xml::{ParseFlags, ParseOptions};
+use virt_driver_qemu::caps::Capabilities;
 use virt_driver_qemu::command::{command_line, prepare};
 use virt_driver_qemu::hooks::QemuHooks;
 
-use super::qemu::{FirstFree, capabilities, with_launch};
+use super::qemu::{FirstFree, capabilities, firmwares, with_launch};
 use super::{Case, Expected, Kind, Outcome, equal_text};
 
 /// `qemu-argv`
@@ -39,19 +41,28 @@ impl Kind for QemuArgv {
     }
 }
 
-fn build(case: &Case<'_>, input: &str) -> Result<virt_util::Result<String>> {
-    let caps = capabilities(case)?;
+/// Reads a document as libvirt's driver of QEMU does.
+pub(super) fn parse(case: &Case<'_>, input: &str) -> Result<virt_util::Result<Domain>> {
+    read(case, input, &capabilities(case)?)
+}
+
+fn read(case: &Case<'_>, input: &str, caps: &Capabilities) -> Result<virt_util::Result<Domain>> {
     let mut flags = ParseFlags::INACTIVE;
     if case.params.is("abi_update", "1") {
         flags |= ParseFlags::ABI_UPDATE;
     }
-    let hooks = QemuHooks::new(&caps);
-    let options = ParseOptions::from(flags);
-    let built = virt_conf::model::Domain::from_xml(input, &options, &hooks).and_then(|mut domain| {
+    let firmwares = firmwares(case)?;
+    let hooks = QemuHooks::new(caps).with_firmware(&firmwares, "/var/lib/libvirt/qemu/nvram");
+    Ok(Domain::from_xml(input, &ParseOptions::from(flags), &hooks))
+}
+
+fn build(case: &Case<'_>, input: &str) -> Result<virt_util::Result<String>> {
+    let caps = capabilities(case)?;
+    let line = read(case, input, &caps)?.and_then(|mut domain| {
         with_launch(case, &domain.clone(), |launch| {
             prepare(&mut domain, &launch.paths, launch.settings, &launch.origin, &mut FirstFree)?;
             command_line(&domain, &caps, launch)
         })
     });
-    Ok(built.map(|line| line.to_shell()))
+    Ok(line.map(|line| line.to_shell()))
 }

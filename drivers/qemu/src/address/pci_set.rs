@@ -388,6 +388,12 @@ impl PciSlots {
                 needs.bits()
             )));
         };
+        if model == PciModel::PcieToPciBridge {
+            // The bridge sits in a port of its own.
+            let mut port = Bus::new(PciModel::PcieRootPort, true);
+            port.functions[0] = 1;
+            self.buses.push(port);
+        }
         self.buses.extend(below.map(|model| Bus::new(model, true)));
         for _ in 0..count {
             self.buses.push(Bus::new(model, true));

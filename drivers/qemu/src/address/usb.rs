@@ -85,34 +85,20 @@ impl Ports {
 
     /// The first free port, of `bus` where one is asked for.
     fn next(&mut self, bus: Option<u32>) -> Option<(u32, Vec<u32>)> {
-        // Ports near the root are used first only within one hub: libvirt goes down before it goes on.
-        let mut candidates: Vec<usize> =
-            (0..self.0.len()).filter(|at| bus.is_none_or(|bus| self.0[*at].bus == bus)).collect();
-        candidates.sort_by_key(|at| self.0[*at].bus);
-        let mut best: Option<(u32, Vec<u32>, usize, u32)> = None;
-        for at in candidates {
-            let node = &self.0[at];
-            let Some(port) = (1..=node.ports).find(|port| node.used & (1 << (port - 1)) == 0) else {
-                continue;
-            };
-            if node.path.len() >= DEPTH {
-                continue;
-            }
-            let mut path = node.path.clone();
-            path.push(port);
-            let better = match &best {
-                None => true,
-                Some((bus, known, _, _)) => (node.bus, &path) < (*bus, known),
-            };
-            if better {
-                best = Some((node.bus, path, at, port));
-            }
-        }
-        let (bus, path, at, port) = best?;
-        if let Some(node) = self.0.get_mut(at) {
-            node.used |= 1 << (port - 1);
-        }
-        Some((bus, path))
+        // A hub's own ports come before those of the hubs plugged into it.
+        let free = |node: &Node| (1..=node.ports).find(|port| node.used & (1 << (port - 1)) == 0);
+        let node = self
+            .0
+            .iter_mut()
+            .filter(|node| {
+                bus.is_none_or(|bus| node.bus == bus) && node.path.len() < DEPTH && free(node).is_some()
+            })
+            .min_by(|a, b| (a.bus, &a.path).cmp(&(b.bus, &b.path)))?;
+        let port = free(node)?;
+        node.used |= 1 << (port - 1);
+        let mut path = node.path.clone();
+        path.push(port);
+        Some((node.bus, path))
     }
 
     fn add_hub(&mut self, bus: u32, path: Vec<u32>) {

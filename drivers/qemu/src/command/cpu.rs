@@ -263,8 +263,14 @@ impl Builder<'_, '_> {
     /// I/O threads.
     pub(crate) fn iothreads(&mut self) -> Result<()> {
         let domain = self.domain;
-        for thread in &domain.iothreadids.list {
-            let props = self.iothread(thread)?;
+        let named = &domain.iothreadids.list;
+        // Threads that are only counted take the numbers that are left.
+        let unnamed = (1..)
+            .filter(|id| !named.iter().any(|thread| thread.id == *id))
+            .take((domain.iothreads as usize).saturating_sub(named.len()))
+            .map(|id| IoThread { id, ..IoThread::default() });
+        for thread in named.iter().cloned().chain(unnamed) {
+            let props = self.iothread(&thread)?;
             self.object(&props);
         }
         let default = &domain.default_iothread;

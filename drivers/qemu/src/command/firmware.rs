@@ -30,8 +30,11 @@ impl Builder<'_, '_> {
         };
         let os = &self.domain.os;
         let code = os.loader.as_ref().map(|loader| file(&loader.path));
-        let variables =
-            os.nvram.as_ref().filter(|nvram| !nvram.path.is_empty()).map(|nvram| file(&nvram.path));
+        let variables = os.nvram.as_ref().and_then(|nvram| match &nvram.source {
+            Some(source) => Some(source.clone()),
+            None if nvram.path.is_empty() => None,
+            None => Some(file(&nvram.path)),
+        });
         (code, variables)
     }
 

@@ -1,6 +1,6 @@
 //! The audio backend of a guest that names none.
 
-use virt_conf::model::{Audio, AudioKind, Domain, Graphics, PlainAudio, SdlAudio};
+use virt_conf::model::{Audio, AudioKind, Domain, Graphics, PlainAudio};
 
 use super::QemuHooks;
 
@@ -11,12 +11,14 @@ impl QemuHooks<'_> {
             return;
         }
         let graphics = &domain.devices.graphics;
+        // Displays of these kinds come without QEMU's own idea of sound.
+        let silent =
+            |one: &Graphics| matches!(one, Graphics::EglHeadless(_) | Graphics::Dbus(_) | Graphics::Sdl(_));
+        if !graphics.is_empty() && graphics.iter().all(silent) {
+            return;
+        }
         let kind = if graphics.iter().any(|one| matches!(one, Graphics::Spice(_))) {
             AudioKind::Spice(PlainAudio::default())
-        } else if graphics.iter().any(|one| matches!(one, Graphics::Sdl(_))) {
-            AudioKind::Sdl(SdlAudio::default())
-        } else if graphics.iter().any(|one| matches!(one, Graphics::Dbus(_))) {
-            AudioKind::Dbus(PlainAudio::default())
         } else {
             AudioKind::None(PlainAudio::default())
         };

@@ -11,7 +11,10 @@ impl QemuHooks<'_> {
         let board = self.board(domain);
         let arch = board.arch;
         let accelerator = self.accelerator(domain);
-        let default = self.default_cpu(accelerator, board.machine);
+        // What QEMU calls the default is only what emulation runs, on boards where acceleration has another.
+        let says_default =
+            arch.is_x86() || arch.is_s390() || arch.is_ppc64() || accelerator == Accelerator::Tcg;
+        let default = self.default_cpu(accelerator, board.machine).filter(|_| says_default);
         let cpu = domain.cpu.get_or_insert_default();
         if cpu.mode.is_none() {
             if let Some(model) = default {
@@ -67,12 +70,6 @@ impl QemuHooks<'_> {
     fn default_cpu(&self, accelerator: Accelerator, machine: &str) -> Option<String> {
         let type_name = self.caps.machine(accelerator, machine)?.default_cpu.as_deref()?;
         let model = self.caps.cpu_model_of_type(accelerator, type_name);
-        model.map(|model| model.name.clone()).or_else(|| {
-            // Models are listed without the suffix of their QOM type.
-            type_name
-                .rsplit_once('-')
-                .and_then(|(stem, _)| stem.rsplit_once('-'))
-                .map(|(name, _)| name.to_owned())
-        })
+        model.map(|model| model.name.clone())
     }
 }

@@ -61,6 +61,7 @@ impl QemuHooks<'_> {
                 implied.balloon = false;
                 if board.machine == "versatilepb" {
                     implied.pci_root = Some(PciModel::PciRoot);
+                    implied.usb = true;
                 }
                 if board.is_arm_virt() {
                     implied.pci_root = Some(PciModel::PcieRoot);
@@ -88,7 +89,7 @@ impl QemuHooks<'_> {
             }
             Arch::Riscv32 | Arch::Riscv64 | Arch::Loongarch64 => {
                 implied.usb = false;
-                implied.balloon = board.is_riscv_virt() || board.is_loongarch_virt();
+                implied.balloon = board.is_riscv_virt();
                 if board.is_riscv_virt() || board.is_loongarch_virt() {
                     implied.pci_root = Some(PciModel::PcieRoot);
                 }

@@ -98,8 +98,11 @@ impl QemuHooks<'_> {
         if board.is_arm_virt() || board.is_riscv_virt() || board.is_loongarch_virt() {
             return first(&xhci);
         }
-        if board.machine == "versatilepb" || arch.is_ppc() {
+        if board.machine == "versatilepb" {
             return first(&[(Flag::PciOhci, UsbModel::PciOhci)]);
+        }
+        if arch.is_ppc64() {
+            return first(&xhci).or_else(|| first(&[(Flag::PciOhci, UsbModel::PciOhci)]));
         }
         if board.is_q35() {
             return first(&[(Flag::Piix3UsbUhci, UsbModel::Piix3Uhci)]);
@@ -118,12 +121,6 @@ impl QemuHooks<'_> {
             ControllerKind::Usb(usb) => {
                 if usb.model.is_none() {
                     usb.model = self.default_usb_model(board, options);
-                }
-                if usb.ports.is_none()
-                    && matches!(usb.model, Some(UsbModel::QemuXhci | UsbModel::NecXhci))
-                    && options.flags.contains(ParseFlags::ABI_UPDATE)
-                {
-                    usb.ports = Some(15);
                 }
             }
             ControllerKind::Scsi(scsi) if scsi.model.is_none() => {

@@ -4,6 +4,9 @@ mod audio;
 mod cpu;
 mod default_devices;
 mod devices;
+mod firmware;
+
+pub use firmware::FirmwareDescription;
 
 use virt_conf::domain::{DeviceMut, DomainHooks, Features};
 use virt_conf::model::{ControllerKind, Domain};
@@ -17,6 +20,8 @@ use crate::model::{accelerator_of, board_of};
 #[derive(Clone, Copy, Debug)]
 pub struct QemuHooks<'a> {
     caps: &'a Capabilities,
+    firmwares: &'a [FirmwareDescription],
+    nvram_directory: &'a str,
 }
 
 /// An error about a document that this binary cannot run.
@@ -27,7 +32,12 @@ fn unsupported(detail: impl AsRef<str>) -> Error {
 impl<'a> QemuHooks<'a> {
     /// For the binary with these capabilities.
     pub fn new(caps: &'a Capabilities) -> Self {
-        Self { caps }
+        Self { caps, firmwares: &[], nvram_directory: "/var/lib/libvirt/qemu/nvram" }
+    }
+
+    /// With firmware to choose from, in the order of preference, and the directory of guests' variables.
+    pub fn with_firmware(self, firmwares: &'a [FirmwareDescription], nvram_directory: &'a str) -> Self {
+        Self { firmwares, nvram_directory, ..self }
     }
 
     fn has(&self, flag: Flag) -> bool {
@@ -97,6 +107,7 @@ impl DomainHooks for QemuHooks<'_> {
         }
         self.settle_machine(domain)?;
         self.add_default_devices(domain, options)?;
+        self.settle_firmware(domain, options)?;
         self.settle_features(domain)?;
         self.settle_cpu(domain);
         self.add_default_audio(domain);
