@@ -149,7 +149,10 @@ impl Dir {
     }
 
     /// The same directory with writes that skip `fsync`: for what need not survive a crash of the machine.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// When there is no room for another descriptor.
     pub fn transient(&self) -> Result<Self> {
         let fd = self.0.fd.try_clone().map_err(|error| {
             Error::system(ErrorDomain::NONE, format!("cannot duplicate '{}'", self.path().display()), error)

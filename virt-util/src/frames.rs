@@ -42,15 +42,14 @@ pub(crate) fn read(
         if !read_exactly(&mut source, &mut head)? {
             return Ok(end);
         }
-        let [a, b, c, d, e, f, g, h] = head;
-        let length = [a, b, c, d];
+        let (length, crc) = split(head);
         let size = u32::from_le_bytes(length) as usize;
         if size > LONGEST {
             return Ok(end);
         }
         payload.clear();
         if source.by_ref().take(size as u64).read_to_end(&mut payload)? < size
-            || checksum(length, &payload) != u32::from_le_bytes([e, f, g, h])
+            || checksum(length, &payload) != crc
         {
             return Ok(end);
         }
@@ -60,6 +59,12 @@ pub(crate) fn read(
         }
         end = frame_end;
     }
+}
+
+/// A frame's length as it stands there, and its checksum.
+fn split(head: [u8; HEAD]) -> ([u8; 4], u32) {
+    let number = u64::from_le_bytes(head);
+    ((number as u32).to_le_bytes(), (number >> 32) as u32)
 }
 
 /// Whether there was enough to read.
@@ -82,14 +87,11 @@ pub(crate) fn resume(
     source.seek(SeekFrom::Start(offset))?;
     source.take(64 << 20).read_to_end(&mut rest)?;
     for start in 1..rest.len() {
-        let Some(([a, b, c, d, e, f, g, h], tail)) =
-            rest.get(start..).and_then(|rest| rest.split_first_chunk::<HEAD>())
-        else {
+        let Some((head, tail)) = rest.get(start..).and_then(|rest| rest.split_first_chunk::<HEAD>()) else {
             break;
         };
-        let length = [*a, *b, *c, *d];
+        let (length, crc) = split(*head);
         let payload = tail.get(..u32::from_le_bytes(length) as usize);
-        let crc = u32::from_le_bytes([*e, *f, *g, *h]);
         // The checksum last: nearly all places are ruled out before.
         if payload.is_some_and(|payload| believable(payload) && checksum(length, payload) == crc) {
             return Ok(Some(offset + start as u64));

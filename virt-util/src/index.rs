@@ -390,7 +390,9 @@ impl IndexLock<'_> {
         // The files that the change tells of were written before, which gave their directory another stamp.
         let changes = [change, Change::Directories(self.index.sources.stamps()?)];
         state.log.append(whole, &changes)?;
-        changes.into_iter().for_each(|change| state.table.apply(change));
+        for change in changes {
+            state.table.apply(change);
+        }
         state.log.compact(&state.table)
     }
 }

@@ -173,6 +173,7 @@ impl Spawn {
         let signals = Blocked::all();
         // SAFETY: the children touch nothing but `image` and numbers, all made before, and never return.
         let middle = match unsafe { fork_quietly() } {
+            // SAFETY: this is the child just forked, and signals are blocked.
             Ok(0) => unsafe {
                 libc::close(go.as_raw_fd());
                 let (report, go) = (report_in_child.as_raw_fd(), go_in_child.as_raw_fd());
@@ -211,6 +212,7 @@ impl Spawn {
         let signals = Blocked::all();
         // SAFETY: the child touches nothing but `image`, which was made before, and never returns.
         let pid = match unsafe { fork_quietly() } {
+            // SAFETY: this is the child just forked, and signals are blocked.
             Ok(0) => unsafe { image.become_program(report_in_child.as_raw_fd()) },
             Ok(pid) => pid,
             Err(errno) => return Err(self.failed("cannot fork for", errno)),
@@ -398,7 +400,7 @@ mod tests {
         let script = format!("cat <&{target}; ls /proc/self/fd | tr '\\n' ' '");
         let output = Spawn::new(shell(&script)).fd(target, reader).run(b"", 4096, Wait::FOREVER).unwrap();
         // One more is the directory that ls reads.
-        let mut numbers = vec![0, 1, 2, if target == 3 { 4 } else { 3 }, target];
+        let mut numbers = [0, 1, 2, if target == 3 { 4 } else { 3 }, target];
         numbers.sort_unstable();
         let numbers: String = numbers.iter().map(|number| format!("{number} ")).collect();
         assert_eq!(String::from_utf8_lossy(&output.stdout), format!("passed\n{numbers}"));

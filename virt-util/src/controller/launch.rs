@@ -35,13 +35,11 @@ static HOOKED: AtomicBool = AtomicBool::new(false);
 /// what the guest held. What it returns is the exit status.
 ///
 /// ```
-/// fn main() {
-///     virt_util::controller::main_hook(|arguments| {
-///         eprintln!("would finish {arguments:?}");
-///         0
-///     });
-///     // The application's own business.
-/// }
+/// virt_util::controller::main_hook(|arguments| {
+///     eprintln!("would finish {arguments:?}");
+///     0
+/// });
+/// // The application's own business.
 /// ```
 pub fn main_hook(finish: impl FnOnce(&[String]) -> i32) {
     HOOKED.store(true, Ordering::Relaxed);

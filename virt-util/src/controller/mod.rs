@@ -53,6 +53,7 @@ mod launch;
 mod monitor;
 pub mod protocol;
 mod record;
+mod report;
 mod server;
 
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ use super::guest_lock::GuestLock;
 use super::monitor::{Monitor, Session};
 use super::protocol::{NoticeLine, Refusal, Reply, line};
 use super::record::Record;
+use super::report::Reporter;
 use crate::dir::Dir;
 use crate::lock::Lock;
 use crate::owner::Owner;
@@ -42,6 +43,8 @@ pub(super) struct Server {
     last: u64,
     guest_lock: GuestLock,
     finish: Finish,
+    /// From the first event on that is reported.
+    reporter: Option<Reporter>,
     retired: bool,
 }
 
@@ -70,6 +73,7 @@ enum Token {
     Listener,
     Guest,
     Finish,
+    Reporter,
     Monitor,
     Client(u64),
     Session(u64),
@@ -92,6 +96,7 @@ impl Server {
             last: 0,
             guest_lock: GuestLock::default(),
             finish: Finish::NotYet,
+            reporter: None,
             retired: false,
         };
         this.add_client(first);
@@ -115,6 +120,9 @@ impl Server {
         }
         if self.retired || self.guest_was_never_started() {
             super::record::remove(&self.dir)?;
+        }
+        if let Some(reporter) = self.reporter {
+            reporter.close();
         }
         Ok(())
     }
@@ -157,6 +165,9 @@ impl Server {
         if let Finish::Runs(process) = &self.finish {
             add(Token::Finish, process.as_fd(), PollFlags::POLLIN);
         }
+        if let Some(reporter) = &self.reporter {
+            add(Token::Reporter, reporter.as_fd(), PollFlags::POLLIN);
+        }
         for (&id, client) in &self.clients {
             add(Token::Client(id), client.channel.as_fd(), client.channel.interest());
         }
@@ -178,6 +189,8 @@ impl Server {
             Token::Listener => self.accept(),
             Token::Guest => self.guest_ended(),
             Token::Finish => self.finish_ended(),
+            // What had to wait for it is looked at before the next wait.
+            Token::Reporter => self.reporter.iter().for_each(Reporter::rearm),
             Token::Monitor => self.hear_monitor(),
             Token::Client(id) => self.hear_client(id),
             Token::Session(id) => self.hear_session(id),

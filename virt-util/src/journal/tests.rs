@@ -74,7 +74,7 @@ impl Place {
     fn files(&self) -> Vec<String> {
         let in_dir = |dir: &crate::dir::Dir| dir.subdir("journal").unwrap().names().unwrap();
         let mut names = in_dir(self.root.run());
-        names.retain(|name| !name.ends_with(".lock"));
+        names.retain(|name| name != "web.lock");
         names.extend(in_dir(self.root.lib()).iter().map(|name| format!("lib/{name}")));
         names
     }

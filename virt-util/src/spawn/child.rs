@@ -378,8 +378,11 @@ impl Report {
     pub(super) fn read(mut pipe: &File) -> Option<Self> {
         let mut message = [0; 8];
         pipe.read_exact(&mut message).ok()?;
-        let [a, b, c, d, e, f, g, h] = message;
-        Some(Self { kind: i32::from_ne_bytes([a, b, c, d]), value: i32::from_ne_bytes([e, f, g, h]) })
+        let (kind, value) = message.split_at(4);
+        Some(Self {
+            kind: i32::from_ne_bytes(kind.try_into().ok()?),
+            value: i32::from_ne_bytes(value.try_into().ok()?),
+        })
     }
 
     /// What was attempted, to be followed by the program's name.

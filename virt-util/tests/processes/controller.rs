@@ -11,8 +11,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 use virt_util::ErrorCode;
-use virt_util::controller::{Attached, Client, Notice, Settings};
+use virt_util::controller::{Attached, Client, Notice, Report, Rule, Settings};
 use virt_util::dir::Dir;
+use virt_util::eventlog::{EventLog, From, Next};
+use virt_util::index::ChangeLock;
 use virt_util::owner::Owner;
 use virt_util::process::{ExitStatus, Process};
 use virt_util::socket::{Kind, Listener};
@@ -38,6 +40,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("guest_lock_is_fair_and_names_its_holder", lock_is_fair),
         trial("controller_reports_what_fails_at_the_start", start_failures),
         trial("controller_refuses_what_it_does_not_know", refuses_the_unknown),
+        trial("controller_reports_events_by_rules", reports_events),
         trial("controller_survives_clients_that_misbehave", misbehaving_clients),
     ]
 }
@@ -431,6 +434,46 @@ fn start_failures() {
     drop(client);
     wait_for_end(controller);
     place.check_empty();
+}
+
+fn reports_events() {
+    let place = Place::new();
+    let guest = uuid::Uuid::from_u128(7);
+    let run = Dir::open(place.scratch.path()).unwrap();
+    let rule = |event: &str, unlocked_only, state| Rule { event: event.into(), unlocked_only, state };
+    let settings = Settings {
+        rules: vec![rule("STOP", true, Some((3, 5))), rule("RESET", false, None)],
+        report: Some(Report {
+            directory: place.scratch.path().into(),
+            index: "things".into(),
+            events: "events".into(),
+            guest,
+        }),
+        ..place.settings()
+    };
+    let mut reader = EventLog::open(&run, "events").unwrap().reader(From::Now).unwrap();
+    let (mut client, _) = start_guest(&place.dir, &settings);
+    let emit = |client: &mut Client, name: &str| {
+        client.command("event", Some(json!({ "name": name })), &[], soon()).unwrap();
+    };
+    emit(&mut client, "STOP");
+    client.lock("working", soon()).unwrap();
+    emit(&mut client, "STOP");
+    emit(&mut client, "OTHER");
+    // A client may hold the index while it waits for the controller.
+    let lock = ChangeLock::acquire(&run, "things", "changing", soon()).unwrap();
+    emit(&mut client, "RESET");
+    drop(lock);
+    for (sequence, name) in [(1, "STOP"), (2, "RESET")] {
+        let Next::Event(event) = reader.next(soon()).unwrap() else { panic!() };
+        let payload: Value = serde_json::from_slice(&event.payload).unwrap();
+        assert_eq!((event.sequence, &payload["monitor"]["event"]), (sequence, &json!(name)));
+        assert_eq!(payload["guest"], json!(guest));
+    }
+    client.signal(Signal::SIGKILL, soon()).unwrap();
+    client.wait_for_end(soon()).unwrap();
+    client.retire(soon()).unwrap();
+    assert_eq!(reader.try_next().unwrap(), None);
 }
 
 /// A client that speaks for itself.

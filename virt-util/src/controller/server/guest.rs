@@ -4,10 +4,12 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::{Finish, Server, complain};
+use crate::controller::Settings;
 use crate::controller::channel::Channel;
 use crate::controller::launch;
 use crate::controller::monitor::{Monitor, Said};
 use crate::controller::protocol::NoticeLine;
+use crate::controller::report::Reporter;
 use crate::process::ExitStatus;
 use crate::socket::{Kind, Socket};
 use crate::spawn::Spawn;
@@ -58,7 +60,8 @@ impl Server {
                     session.channel.queue(line, Vec::new());
                 }
             }
-            Said::Event { line, .. } => {
+            Said::Event { name, line } => {
+                self.report(&name, &line);
                 for session in self.sessions.values_mut() {
                     session.event(&line);
                 }
@@ -74,6 +77,29 @@ impl Server {
                 }
             }
             Said::Nothing => {}
+        }
+    }
+
+    /// Has an event written into the driver's log, if the driver wanted that.
+    fn report(&mut self, name: &str, line: &[u8]) {
+        let Some(Settings { rules, report: Some(report), .. }) =
+            self.record.as_ref().map(|record| &record.settings)
+        else {
+            return;
+        };
+        let locked = self.guest_lock.holder().is_some();
+        let Some(rule) = rules.iter().find(|rule| rule.event == name && !(rule.unlocked_only && locked))
+        else {
+            return;
+        };
+        if self.reporter.is_none() {
+            match Reporter::start(report.clone()) {
+                Ok(reporter) => self.reporter = Some(reporter),
+                Err(error) => complain("an event is not reported", &error),
+            }
+        }
+        if let Some(reporter) = &self.reporter {
+            reporter.report(line, rule.state);
         }
     }
 
@@ -173,6 +199,8 @@ impl Server {
         if !matches!(self.finish, Finish::NotYet)
             || record.settings.finish.is_empty()
             || self.guest_lock.holder().is_some()
+            // What happened before the end stands in the log before it.
+            || self.reporter.as_ref().is_some_and(|reporter| !reporter.is_idle())
         {
             return;
         }
