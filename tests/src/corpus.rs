@@ -49,6 +49,9 @@ pub trait Kind: Sync {
 pub fn kinds() -> &'static [&'static dyn Kind] {
     &[
         &domain::Domain,
+        &document::Network,
+        &document::NetworkPort,
+        &document::NwFilterBinding,
         &document::NodeDevice,
         &document::Secret,
         &document::StoragePool,

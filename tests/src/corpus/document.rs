@@ -3,7 +3,7 @@
 use anyhow::Result;
 use virt_conf::model;
 use virt_conf::model::nodedev::{NodeDeviceCapability, StorageCapability, StorageSubCapability};
-use virt_conf::xml::{FormatFlags, ParseFlags, ParseOptions};
+use virt_conf::xml::{FormatFlags, FormatOptions, ParseFlags, ParseOptions};
 
 use super::domain::{refusal, same_meaning};
 use super::{Case, Expected, Kind, Outcome, equal_text, lost_xml};
@@ -70,10 +70,47 @@ macro_rules! kinds {
 }
 
 kinds! {
+    Network "network";
+    NetworkPort "networkport";
     NodeDevice "nodedev";
+    NwFilterBinding "nwfilterbinding";
     Secret "secret";
     StoragePool "storagepool";
     StorageVolume "storagevol";
+}
+
+impl Document for model::Network {
+    fn read(text: &str, options: &ParseOptions) -> virt_util::Result<Self> {
+        Self::from_xml(text, options)
+    }
+
+    fn write(mut self, case: &Case<'_>) -> String {
+        // Without a network driver libvirt knows no namespace.
+        if case.origin.starts_with("oracle") || case.expectation == "semantic" {
+            self.dnsmasq = model::DnsmasqNamespace::default();
+        }
+        self.to_string()
+    }
+}
+
+impl Document for model::NetworkPort {
+    fn read(text: &str, options: &ParseOptions) -> virt_util::Result<Self> {
+        Self::from_xml(text, options)
+    }
+
+    fn write(self, _: &Case<'_>) -> String {
+        self.to_xml(&FormatOptions::default())
+    }
+}
+
+impl Document for model::NwFilterBinding {
+    fn read(text: &str, options: &ParseOptions) -> virt_util::Result<Self> {
+        Self::from_xml(text, options)
+    }
+
+    fn write(self, _: &Case<'_>) -> String {
+        self.to_xml(&FormatOptions::default())
+    }
 }
 
 impl Document for model::NodeDevice {
