@@ -13,15 +13,15 @@ use crate::engine::invalid;
 use crate::{event, wait_of};
 
 impl Planner for Connection {
-    fn plan(&self, call: &Call, domain: Uuid, _flags: StartDomain) -> Result<String> {
+    fn plan(&self, call: &Call, domain: Uuid, flags: StartDomain) -> Result<String> {
         let entry = self.entry(call, domain)?;
         let domain = self.engine.domain(&entry, true)?;
-        self.engine.prepare(domain, None, wait_of(call))?.to_json()
+        self.engine.plan(domain, flags.contains(StartDomain::PAUSED), wait_of(call))
     }
 
     fn plan_xml(&self, call: &Call, xml: String, flags: StartDomain) -> Result<String> {
         let domain = self.parse(call, &xml, flags.contains(StartDomain::VALIDATE))?;
-        self.engine.prepare(domain, None, wait_of(call))?.to_json()
+        self.engine.plan(domain, flags.contains(StartDomain::PAUSED), wait_of(call))
     }
 }
 

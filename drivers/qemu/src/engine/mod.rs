@@ -119,3 +119,6 @@ pub(crate) fn short_name(id: u32, name: &str) -> String {
     let name: String = name.chars().take(20).map(|c| if c == '/' { '_' } else { c }).collect();
     format!("domain-{id}-{name}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,13 @@ pub(crate) struct StartOptions {
 }
 
 impl Engine {
+    /// What starting `domain` would do, as JSON.
+    pub(crate) fn plan(&self, domain: Domain, paused: bool, wait: Wait<'_>) -> Result<String> {
+        let mut prepared = self.prepare(domain, None, wait)?;
+        prepared.steps.extend((!paused).then(Step::go));
+        prepared.to_json()
+    }
+
     /// Starts a defined guest.
     pub(crate) fn start(&self, uuid: Uuid, options: StartOptions, wait: Wait<'_>) -> Result<Arc<Entry>> {
         let _lock = self.store.lock_guest(uuid, "starting", wait)?;

@@ -1,7 +1,7 @@
 //! The steps of starting a guest: what a plan lists, what the journal holds, what is undone.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
@@ -25,6 +25,9 @@ use crate::monitor::Commands;
 
 /// The name of the monitor's socket in the guest's directory.
 pub(crate) const MONITOR: &str = "monitor.sock";
+
+/// The most that is repeated of an emulator's messages.
+const LAST_WORDS: u64 = 4096;
 
 /// A user and a group, by number.
 pub(crate) type Ownership = (u32, u32);
@@ -93,6 +96,8 @@ pub(crate) enum Step {
     Emulator {
         /// The guest.
         guest: Uuid,
+        /// Its name.
+        name: String,
         /// What runs.
         program: Box<Program>,
         /// Where its messages go.
@@ -148,9 +153,11 @@ impl journal::Step for Step {
                 context.keep_client(client);
                 Ok(())
             }
-            Self::Emulator { guest: _, program, log } => {
-                context.lend(2, open(log, true, true)?.into());
-                context.spawn(program)
+            Self::Emulator { guest: _, name, program, log } => {
+                let messages = open(log, true, true)?;
+                let before = messages.metadata().map_or(0, |stat| stat.len());
+                context.lend(2, messages.into());
+                context.spawn(program).map_err(|error| last_words(name, log, before, error))
             }
             Self::Command { execute, arguments } => {
                 let wait = context.deadline();
@@ -196,6 +203,21 @@ impl journal::Step for Step {
             _ => Changes::Kernel,
         }
     }
+}
+
+/// `error` with what the emulator wrote since the log was `before` bytes long, as that says why it ended.
+fn last_words(name: &str, log: &Path, before: u64, error: Error) -> Error {
+    let mut words = String::new();
+    let read = File::open(log).and_then(|mut file| {
+        file.seek(SeekFrom::Start(before))?;
+        file.take(LAST_WORDS).read_to_string(&mut words)
+    });
+    let words = words.trim();
+    if read.is_err() || words.is_empty() {
+        return error;
+    }
+    let sentence = format!("QEMU unexpectedly closed the monitor (vm='{name}'): {words}");
+    Error::internal(ErrorDomain::QEMU, sentence).caused_by(error)
 }
 
 /// Kills what runs in the directory of `guest`, and removes it.

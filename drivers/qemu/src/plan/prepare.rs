@@ -104,7 +104,8 @@ impl Engine {
         let title = format!("qemu-{}", domain.name);
         steps.push(Step::Controller { guest: uuid, title, uri: self.uri.clone(), monitor });
         let log = self.store.root().log().join(&format!("{}.log", domain.name));
-        steps.push(Step::Emulator { guest: uuid, program: Box::new(self.program(domain, line)), log });
+        let name = domain.name.clone();
+        steps.push(Step::Emulator { guest: uuid, name, program: Box::new(self.program(domain, line)), log });
         steps.extend(commands(domain, capabilities));
         Ok(steps)
     }
