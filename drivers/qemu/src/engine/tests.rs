@@ -88,7 +88,10 @@ impl Lab {
                 name if lasting.contains(&name) => {}
                 _ if path.is_dir() => {
                     let inside = std::fs::read_dir(&path).expect("readable");
-                    let inside: Vec<_> = inside.map(|entry| entry.expect("readable").path()).collect();
+                    let inside = inside.map(|entry| entry.expect("readable").path());
+                    // Lock files are never removed: whoever waits for one would wait for another.
+                    let inside: Vec<_> =
+                        inside.filter(|path| path.extension().is_none_or(|kind| kind != "lock")).collect();
                     // Kinds of things have directories that stay; a guest's own must go.
                     if inside.is_empty() && !name.starts_with("domain-") {
                         continue;
