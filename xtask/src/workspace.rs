@@ -125,7 +125,7 @@ pub(crate) fn read_lines(
             break;
         }
         pending.extend_from_slice(&buffer[..count]);
-        while let Some(newline) = pending.iter().position(|byte| *byte == b'\n') {
+        while let Some(newline) = memchr::memchr(b'\n', &pending) {
             let line: Vec<u8> = pending.drain(..=newline).collect();
             each(String::from_utf8_lossy(&line).trim_end());
         }
