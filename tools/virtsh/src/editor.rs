@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 use virt_core::{Error, ErrorDomain};
 
 use crate::failure::Failure;
-use crate::words;
+use crate::{interrupt, words};
 
 /// What became of a text in the editor.
 #[derive(Debug)]
@@ -75,7 +75,7 @@ impl Draft {
         let program = parts.next().unwrap_or_else(|| "vi".to_owned());
         let mut command = Command::new(&program);
         command.args(parts).args(arguments(&program, self.path(), cursor));
-        let status = command.status().map_err(|error| {
+        let status = interrupt::left_to_others(|| command.status())?.map_err(|error| {
             Failure::from(Error::system(ErrorDomain::NONE, format!("cannot run editor '{editor}'"), error))
                 .hint("set VISUAL or EDITOR to the editor you like")
         })?;

@@ -192,7 +192,10 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { kind: FailureKind::of(error.code()), error: Some(error), ..Self::default() }
+        let kind = FailureKind::of(error.code());
+        let patience = kind == FailureKind::Timeout && error.advice().is_none();
+        let hint = patience.then(|| "virtsh --timeout SECONDS gives it longer".to_owned());
+        Self { kind, error: Some(error), hint, ..Self::default() }
     }
 }
 

@@ -31,6 +31,25 @@ pub fn arm() -> Result<Arc<Cancellation>, Failure> {
     Ok(new)
 }
 
+/// Does `work` while ctrl-c belongs to another program, the user's editor.
+///
+/// # Errors
+///
+/// When signals cannot be handled.
+pub fn left_to_others<T>(work: impl FnOnce() -> T) -> Result<T, Failure> {
+    let refused = |errno| Error::system(ErrorDomain::NONE, "cannot handle SIGINT", errno);
+    // A handler, not SIG_IGN, which the other program would inherit.
+    let action = SigAction::new(SigHandler::Handler(pass_over), SaFlags::SA_RESTART, SigSet::empty());
+    // SAFETY: the handler does nothing.
+    let before = unsafe { sigaction(Signal::SIGINT, &action) }.map_err(refused)?;
+    let result = work();
+    // SAFETY: this is the action that was there.
+    unsafe { sigaction(Signal::SIGINT, &before) }.map_err(refused)?;
+    Ok(result)
+}
+
+extern "C" fn pass_over(_: nix::libc::c_int) {}
+
 /// Whether ctrl-c was pressed since [`arm`].
 pub fn raised() -> bool {
     RAISED.load(Ordering::Relaxed)

@@ -97,9 +97,11 @@ impl Settings {
                 }
                 // Nothing needs to be kept alive on a connection within this host.
                 Short('k') | Long("keepalive-interval") => {
-                    ignored(&mut parser, "-k", "--keepalive-interval")?
+                    ignored(&mut parser, "-k", "--keepalive-interval")?;
                 }
-                Short('K') | Long("keepalive-count") => ignored(&mut parser, "-K", "--keepalive-count")?,
+                Short('K') | Long("keepalive-count") => {
+                    ignored(&mut parser, "-K", "--keepalive-count")?;
+                }
                 Long("format") => this.format = format(&value(&mut parser, "--format", "--format")?)?,
                 Long("timeout") => {
                     this.timeout = seconds(&value(&mut parser, "--timeout", "--timeout")?, "--timeout")?;
@@ -162,7 +164,9 @@ fn debug(text: &str) -> Result<u8, Failure> {
     if let Some(level) = u8::try_from(level).ok().filter(|level| *level <= 4) {
         return Ok(level);
     }
-    eprintln!("error: ignoring debug level {level} out of range [0-4]");
+    let ignored = format!("error: ignoring debug level {level} out of range [0-4]\n");
+    // Where standard error is closed nobody would read it.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), ignored.as_bytes());
     Ok(Settings::default().debug)
 }
 

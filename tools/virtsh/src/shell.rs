@@ -1,5 +1,6 @@
 //! What commands run in: the settings, the connection, the output.
 
+use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use virt_core::{Connection, Domain, ErrorCode, Uuid};
@@ -122,13 +123,14 @@ impl Shell {
         if failure.is_silent() {
             return;
         }
-        if self.output.format() == Format::Json {
-            eprintln!("{}", failure.to_json());
+        let text = if self.output.format() == Format::Json {
+            format!("{}\n", failure.to_json())
         } else {
-            let colour = std::io::IsTerminal::is_terminal(&std::io::stderr())
-                && std::env::var_os("NO_COLOR").is_none();
-            eprint!("{}", failure.render(colour, !self.settings.quiet));
-        }
+            let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            failure.render(colour, !self.settings.quiet)
+        };
+        // Where standard error is closed, only the exit code is left to tell.
+        let _ = io::stderr().write_all(text.as_bytes());
     }
 
     /// Prints for `--debug`.

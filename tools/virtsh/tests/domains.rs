@@ -281,7 +281,7 @@ fn an_error_shows_the_line_with_a_caret() {
     virtsh.file("web.xml", &WEB.replace(">2<", ">two<"));
     expect![[r#"
         error: Failed to define domain from web.xml
-        error: XML error: Invalid value for element 'vcpu': 'two'. Expected non-negative integer value
+        error: XML error: maximum vcpus count must be an integer
          --> web.xml:4:9
           |
         4 |   <vcpu>two</vcpu>

@@ -61,7 +61,7 @@ fn without_a_terminal_a_refused_text_is_kept() {
     let text = text.replace(draft.to_str().unwrap(), "DRAFT");
     expect![[r#"
         error: Failed to define domain 'test'
-        error: XML error: Invalid value for element 'vcpu': 'two'. Expected non-negative integer value
+        error: XML error: maximum vcpus count must be an integer
          --> DRAFT:6:28
           |
         6 |   <vcpu placement='static'>two</vcpu>
@@ -79,7 +79,7 @@ fn the_editor_opens_again_at_the_error() {
     // The first time it breaks the text, the second time it mends it.
     let script = "if grep -q '>two<' \"$file\"; then sed -i 's/>two</>3</' \"$file\"; else sed -i 's/>2</>two</' \"$file\"; fi";
     let mut terminal = Terminal::start(edit(&virtsh, script));
-    terminal.expect("Expected non-negative integer value");
+    terminal.expect("Failed to define domain 'test'");
     terminal.expect("Failed. Try again? [y,n,i,?]: ");
     terminal.send("?\n");
     terminal.expect("back into the editor");

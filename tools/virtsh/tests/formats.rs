@@ -206,7 +206,7 @@ fn errors_are_data_too() {
     let virtsh = Virtsh::new();
     virtsh.file("bad.xml", "<domain type='test'>\n  <name>a</name>\n  <vcpu>x</vcpu>\n</domain>\n");
     expect![[r#"
-        {"error":{"message":"XML error: Invalid value for element 'vcpu': 'x'. Expected non-negative integer value","context":["Failed to define domain from bad.xml"],"code":27,"domain":5,"place":{"line":3,"column":9,"path":"/domain/vcpu"},"hint":null}}
+        {"error":{"message":"XML error: maximum vcpus count must be an integer","context":["Failed to define domain from bad.xml"],"code":27,"domain":20,"place":{"line":3,"column":9,"path":"/domain/vcpu"},"hint":null}}
         [exit code 1]
     "#]].assert_eq(&virtsh.output(["--format", "json", "define bad.xml"]));
 }

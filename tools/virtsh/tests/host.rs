@@ -489,3 +489,113 @@ fn exit_codes_are_virshs_or_tell_failures_apart() {
     "#]]
     .assert_eq(&commands.iter().map(|words| codes(words)).collect::<String>());
 }
+
+#[test]
+fn a_plan_does_nothing() {
+    check(
+        "plan test",
+        expect![[r#"
+        error: Failed to plan the start of domain 'test'
+        error: internal error: Domain 'test' is already running
+
+        [exit code 1]
+    "#]],
+    );
+    check(
+        "destroy test; plan test --paused; domstate test",
+        expect![[r#"
+        Domain 'test' destroyed
+
+        Driver:
+          test
+
+        Domain:
+          name: test
+          uuid: 6695eb01-f6a4-8304-79aa-97f2502e193f
+
+        Steps:
+          1. give the guest the next number of the host
+          2. show the guest's interface as 'testnet0'
+          3. let the guest 'test' be running
+          4. stop its CPUs
+
+        shut off
+
+    "#]],
+    );
+    check(
+        "plan",
+        expect![[r#"
+        error: need either domain or domain XML
+
+        [exit code 1]
+    "#]],
+    );
+    check(
+        "plan test --xml web.xml",
+        expect![[r#"
+        error: Options --domain and --xml are mutually exclusive
+
+        [exit code 1]
+    "#]],
+    );
+}
+
+#[test]
+fn drivers_are_shown_with_what_they_can_do() {
+    let virtsh = Virtsh::new();
+    let output = virtsh.output(["drivers test"]);
+    let lines = output.lines().filter(|line| !line.starts_with("Capabilities:"));
+    let text = lines.map(|line| format!("{line}\n")).collect::<String>();
+    expect![[r#"
+        Name:          test
+        Description:   Simulated guests
+        File:          PLUGINS/libvirt_driver_test_plugin.so
+        State:         usable
+        Version:       0.1.0
+        ABI:           1.0.0
+        Roles:         hypervisor
+        URIs:          test:///
+
+    "#]]
+    .assert_eq(&text.replace(support::plugins().to_str().unwrap(), "PLUGINS"));
+    assert!(output.contains("\nCapabilities:  Domains, Lifecycle, "), "{output}");
+    check(
+        "drivers nobody",
+        expect![[r#"
+        error: no driver 'nobody' was found
+        hint: virtsh drivers lists those that were
+
+        [exit code 1]
+    "#]],
+    );
+}
+
+#[test]
+fn a_refused_driver_says_why() {
+    let virtsh = Virtsh::new();
+    let directory = virtsh.directory().join("plugins");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("broken.so"), "no ELF").unwrap();
+    let output = virtsh.command(["drivers"]).env("VIRT_DRIVER_DIR", &directory).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap().replace(virtsh.directory().to_str().unwrap(), "DIR");
+    let (first, _) = text.split_once("\n\n").unwrap();
+    expect![[r#"
+        File:          DIR/plugins/broken.so
+        State:         refused
+        Refused:       operation failed: cannot load driver plugin 'DIR/plugins/broken.so': it is not a 64-bit ELF file: Invalid ELF header size or alignment"#]].assert_eq(first);
+}
+
+#[test]
+fn a_deadline_ends_a_call() {
+    check_words(
+        &["--timeout", "0.000000001", "list"],
+        expect![[r#"
+        error: Failed to list domains
+        error: Timed out during operation: the deadline of this call has passed
+        hint: virtsh --timeout SECONDS gives it longer
+
+        [exit code 1]
+    "#]],
+    );
+}

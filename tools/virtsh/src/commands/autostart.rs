@@ -11,7 +11,7 @@ use crate::progress;
 use crate::shell::Shell;
 
 /// How long guests have to shut down without `--timeout`, as libvirt-guests gives them.
-const HOST_STOP_TIMEOUT: Duration = Duration::from_secs(300);
+const HOST_STOP_TIMEOUT: Duration = Duration::from_mins(5);
 
 pub(super) static AUTOSTART: Command = Command {
     name: "autostart",
@@ -50,7 +50,7 @@ fn host_start(shell: &mut Shell, _: &Arguments) -> Outcome {
         .context(|| "Failed to start the domains of this host")?;
     match errors.as_slice() {
         [] => Ok(()),
-        errors => Err(errors.iter().rev().fold(Failure::silent(), |all, error| all.context(error))),
+        errors => Err(errors.iter().rev().fold(Failure::silent(), Failure::context)),
     }
 }
 

@@ -83,7 +83,7 @@ fn capabilities(driver: &FoundDriver, timeout: Option<std::time::Duration>) -> O
         }
         Err(error) => {
             let why = format!("unknown, {uri} cannot be opened: {error}");
-            Field::new("capabilities", "Capabilities", Value::Null).shown(why)
+            Field::new("capabilities_error", "Capabilities", why)
         }
     };
     Some(field)

@@ -1,6 +1,6 @@
 //! `edit`
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use virt_core::{DefineDomain, Domain, DomainXml, Error, Place};
 
@@ -142,19 +142,24 @@ fn ask(shell: &mut Shell, failure: Failure, force: &str) -> Result<Answer, Failu
     shell.report(&failure);
     let letter = force.chars().next().unwrap_or('f');
     loop {
-        print!("Failed. Try again? [y,n,{letter},?]: ");
-        // The question stands on the screen or the terminal is gone, which reading notices.
-        let _ = io::stdout().flush();
-        let mut line = String::new();
-        let read = io::stdin().lock().read_line(&mut line);
+        shell.output.text(&format!("Failed. Try again? [y,n,{letter},?]: "));
+        shell.output.flush();
+        let Some(line) = read_answer() else { return Ok(Answer::Leave) };
         match line.trim().chars().next() {
-            _ if read.is_err() || line.is_empty() => return Ok(Answer::Leave),
             None | Some('y' | 'Y') => return Ok(Answer::Again),
             Some('n' | 'N') => return Ok(Answer::Leave),
             Some(c) if c.eq_ignore_ascii_case(&letter) => return Ok(Answer::Force),
-            Some(_) => {
-                println!("y - yes, back into the editor\nn - no, keep my text in its file and leave\n{force}")
-            }
+            Some(_) => shell.output.text(&format!(
+                "y - yes, back into the editor\nn - no, keep my text in its file and leave\n{force}\n"
+            )),
         }
     }
+}
+
+/// A line from the terminal; nothing when it ends, or when ctrl-c is pressed.
+fn read_answer() -> Option<String> {
+    let mut line = [0; 256];
+    // Not through the standard library, which goes on reading after a signal.
+    let length = nix::unistd::read(io::stdin(), &mut line).ok().filter(|length| *length > 0)?;
+    Some(String::from_utf8_lossy(line.get(..length)?).into_owned())
 }

@@ -48,7 +48,7 @@ fn event(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     let mut received = 0u64;
     let ended = loop {
         let patience = match deadline {
-            None => Duration::from_secs(3600),
+            None => Duration::from_hours(1),
             Some(deadline) => deadline.saturating_duration_since(Instant::now()),
         };
         if deadline.is_some() && patience.is_zero() {
@@ -232,4 +232,91 @@ fn record(event: &DomainEvent) -> Record {
     record.push(Field::new("detail", "Detail", detail));
     record.push(Field::new("parameters", "Parameters", parameters));
     record
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use expect_test::{Expect, expect};
+    use virt_core::{DomainIdentity, LifecycleEvent};
+
+    use super::*;
+
+    fn event(kind: DomainEventKind) -> DomainEvent {
+        let uuid = "6695eb01-f6a4-8304-79aa-97f2502e193f".parse().unwrap();
+        let domain = DomainIdentity { name: "web".into(), uuid, id: Some(3) };
+        DomainEvent { sequence: 7, time: UNIX_EPOCH + Duration::from_millis(1500), domain, kind }
+    }
+
+    fn check(kinds: Vec<DomainEventKind>, expected: Expect) {
+        let lines = kinds.into_iter().map(|kind| {
+            let event = event(kind);
+            format!("{}{}\n", super::kind(&event), details(&event))
+        });
+        expected.assert_eq(&lines.collect::<String>());
+    }
+
+    fn other(kind: EventKind, event: i32, detail: i32, values: &[(&str, TypedValue)]) -> DomainEventKind {
+        let parameters =
+            values.iter().map(|(name, value)| TypedParameter::new(*name, value.clone())).collect();
+        DomainEventKind::Other { kind, event, detail, parameters }
+    }
+
+    #[test]
+    fn kinds_have_virshs_words() {
+        let text = |text: &str| TypedValue::Text(text.to_owned());
+        check(
+            vec![
+                DomainEventKind::Lifecycle(LifecycleEvent::Started, 0),
+                DomainEventKind::Lifecycle(LifecycleEvent::Shutdown, 1),
+                DomainEventKind::Reboot,
+                DomainEventKind::BalloonChange(4096),
+                other(EventKind::Watchdog, 3, 0, &[]),
+                other(EventKind::IoError, 1, 0, &[("srcPath", text("/a")), ("devAlias", text("vda"))]),
+                other(EventKind::TrayChange, 0, 0, &[("devAlias", text("sda"))]),
+                other(EventKind::DeviceRemoved, 0, 0, &[("devAlias", text("net0"))]),
+                other(EventKind::RtcChange, 0, 0, &[("utcoffset", TypedValue::LongLong(-5))]),
+                other(EventKind::BlockJob, 2, 3, &[("disk", text("vda"))]),
+                other(EventKind::AgentLifecycle, 1, 2, &[]),
+                other(EventKind::Tunable, 0, 0, &[("cputune.cpu_shares", TypedValue::Int(5))]),
+                other(EventKind::PmWakeup, 0, 0, &[]),
+                other(EventKind::Watchdog, 99, 0, &[]),
+            ],
+            expect![[r#"
+                lifecycle: Started Booted
+                lifecycle: Shutdown Finished after guest request
+                reboot
+                balloon-change: 4096KiB
+                watchdog: poweroff
+                io-error: /a (vda) pause
+                tray-change disk sda: opened
+                device-removed: net0
+                rtc-change: -5
+                block-job: Block Copy for vda ready
+                agent-lifecycle: state: 'connected' reason: 'channel event'
+                tunable:
+                	cputune.cpu_shares: 5
+                pm-wakeup
+                watchdog: unknown
+            "#]],
+        );
+    }
+
+    #[test]
+    fn data_have_everything() {
+        let record = record(&event(DomainEventKind::Lifecycle(LifecycleEvent::Stopped, 1)));
+        let lines = record.iter().map(|field| format!("{}: {}\n", field.key, field.value));
+        expect![[r#"
+            sequence: 7
+            time: "1970-01-01T00:00:01.5Z"
+            event: "lifecycle"
+            domain: {"name":"web","uuid":"6695eb01-f6a4-8304-79aa-97f2502e193f","id":3}
+            type: "Stopped"
+            detail: "Destroyed"
+            parameters: {}
+        "#]]
+        .assert_eq(&lines.collect::<String>());
+        assert_eq!(time::stamp(UNIX_EPOCH + Duration::from_millis(1500)), "1970-01-01 00:00:01.500+0000");
+    }
 }

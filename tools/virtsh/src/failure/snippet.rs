@@ -13,7 +13,7 @@ pub(super) fn draw(error: &Error, document: &Document, colour: bool) -> Option<S
     let snippet = Snippet::source(document.text.as_str()).path(document.name.as_str()).annotation(annotation);
     let report = [Level::ERROR.primary_title(error.message()).element(snippet)];
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-    let mut drawn = renderer.render(&report).to_string();
+    let mut drawn = renderer.render(&report);
     drawn.push('\n');
     Some(drawn)
 }

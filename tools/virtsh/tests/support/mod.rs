@@ -1,5 +1,5 @@
 //! What the tests of virtsh share: the program on the test driver, in an environment of its own.
-#![allow(dead_code)] // each test binary uses a part of it
+#![allow(dead_code, unreachable_pub)] // each test binary has a copy, and uses a part of it
 
 pub mod terminal;
 
