@@ -4,6 +4,7 @@
 //! skipped, not as passed.
 
 pub mod abi;
+pub mod conformance;
 pub mod corpus;
 pub mod guest;
 pub mod lab;

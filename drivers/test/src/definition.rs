@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use virt_conf::domain::{DomainHooks, Features};
-use virt_conf::model::Domain;
+use virt_conf::domain::{DeviceMut, DomainHooks, Features};
+use virt_conf::model::{Domain, VideoType};
 use virt_conf::xml::{FormatFlags, FormatOptions, ParseFlags, ParseOptions};
 use virt_core::driver::Result;
 
@@ -31,6 +31,26 @@ impl DomainHooks for Hooks {
 
     fn host_arch(&self) -> &str {
         caps::ARCHITECTURE
+    }
+
+    fn device_post_parse(&self, device: DeviceMut<'_>, domain: &Domain, _: &ParseOptions) -> Result<()> {
+        if let DeviceMut::Video(video) = device {
+            let kind = &mut video.model.get_or_insert_default().kind;
+            if kind.is_none_or(|kind| kind == VideoType::Default) {
+                *kind = Some(default_card(domain));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The graphics card of a guest that does not say which it wants.
+fn default_card(domain: &Domain) -> VideoType {
+    let kind = &domain.os.kind;
+    match (kind.name.as_str(), kind.arch.as_deref()) {
+        ("xen" | "linux", _) => VideoType::Xen,
+        (_, Some("ppc64" | "ppc64le")) => VideoType::Vga,
+        _ => VideoType::Cirrus,
     }
 }
 

@@ -312,9 +312,12 @@ fn documents_describe_hosts() {
         35/0 FILE:1: the root node was opened but never closed
     "#]],
     );
-    document("<node><domain type='test'/></node>", expect![[r#"
+    document(
+        "<node><domain type='test'/></node>",
+        expect![[r#"
         21/20 missing name information
-    "#]]);
+    "#]],
+    );
     document(
         "<node><domain file='/nonexistent.xml'/></node>",
         expect![[r#"
