@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
 
 /// Formats of disk images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
@@ -47,7 +47,7 @@ pub enum StorageFormat {
 
 /// Credentials for storage on the network.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "auth")]
+#[xml(name = "auth", after_read = StorageAuth::settle)]
 pub struct StorageAuth {
     /// The user.
     #[xml(attr)]
@@ -55,6 +55,19 @@ pub struct StorageAuth {
     /// Where the password is kept.
     #[xml(child)]
     pub secret: Option<SecretReference>,
+}
+
+impl StorageAuth {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let refuse = |detail: &str| Err(reader.error(ErrorCode::XML_ERROR, ErrorDomain::STORAGE, detail));
+        if self.username.is_none() {
+            return refuse("missing username for auth");
+        }
+        if self.secret.is_none() {
+            return refuse("Missing <secret> element in auth");
+        }
+        Ok(())
+    }
 }
 
 /// A secret, named by UUID or by what it is used for.

@@ -193,7 +193,6 @@ impl Builder<'_, '_> {
             Some(DeviceAddress::Pci(_)) => "-pci",
             Some(DeviceAddress::Ccw(_)) => "-ccw",
             Some(DeviceAddress::VirtioMmio) => "-device",
-            Some(DeviceAddress::VirtioS390) => "-s390",
             // These stand on the PCI bus of a controller, or nowhere at all.
             Some(DeviceAddress::Drive(_) | DeviceAddress::VirtioSerial(_)) | None => "",
             Some(_) => return Err(internal("Unexpected address type for virtio device")),

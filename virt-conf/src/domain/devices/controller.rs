@@ -3,8 +3,8 @@
 use super::Context;
 use crate::model::{
     CcidAddress, Channel, ChannelTarget, ConsoleTargetType, Controller, ControllerDriver, ControllerKind,
-    DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, IdeController, NvmeController, PlainController,
-    ScsiController, ScsiModel, UsbModel, VirtioSerialController,
+    DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, IdeController, InputBus, NvmeController,
+    PlainController, ScsiController, ScsiModel, UsbModel, VirtioSerialController,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -35,13 +35,9 @@ pub(super) fn post_parse(controller: &mut Controller, _: &Domain, _: &Context<'_
     let virtio_scsi = matches!(
         &controller.kind,
         ControllerKind::Scsi(ScsiController {
-            model: None
-                | Some(
-                    ScsiModel::Auto
-                        | ScsiModel::VirtioScsi
-                        | ScsiModel::VirtioTransitional
-                        | ScsiModel::VirtioNonTransitional
-                )
+            model: Some(
+                ScsiModel::VirtioScsi | ScsiModel::VirtioTransitional | ScsiModel::VirtioNonTransitional
+            )
         })
     );
     if controller.driver.iothread != 0 && !virtio_scsi {
@@ -94,6 +90,30 @@ impl Devices {
             return Err(detail("No master USB controller specified"));
         }
         Ok(())
+    }
+
+    /// A guest without USB has no USB devices.
+    pub(super) fn refuse_disabled_usb(&self) -> Result<()> {
+        if !self.usb_disabled() {
+            return Ok(());
+        }
+        let faults = [
+            (
+                self.inputs.iter().any(|input| input.bus == Some(InputBus::Usb)),
+                "Can't add USB input device. USB bus is disabled",
+            ),
+            (
+                self.hostdevs.iter().any(super::hostdev::is_usb),
+                "Can't add host USB device: USB is disabled in this host",
+            ),
+            (!self.hubs.is_empty(), "Can't add USB hub: USB is disabled for this domain"),
+        ];
+        match faults.iter().find(|(fault, _)| *fault) {
+            Some((_, sentence)) => {
+                Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, sentence))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Gives each controller without a number the lowest free one of its kind.
@@ -266,7 +286,7 @@ impl Domain {
                     controller.kind.tag(),
                     controller.index.unwrap_or(0)
                 );
-                return Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail));
+                return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail));
             }
         }
         Ok(())

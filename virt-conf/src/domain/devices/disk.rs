@@ -4,7 +4,7 @@ use super::{Context, disk_name};
 use crate::domain::{DeviceMut, Features};
 use crate::model::{
     DeviceAddress, Disk, DiskBus, DiskDevice, DiskSnapshot, DiskSource, DiskTray, Domain, DriveAddress,
-    FileDiskSource, HostTransport, NetworkDiskProtocol,
+    HostTransport, NetworkDiskProtocol,
 };
 use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -73,12 +73,8 @@ impl Domain {
         if disk.target.tray == Some(DiskTray::Closed) {
             disk.target.tray = None;
         }
-        if disk.target.bus != Some(DiskBus::Usb) {
+        if disk.target.bus == Some(DiskBus::Scsi) {
             disk.target.removable = None;
-        }
-        if disk.device != DiskDevice::Lun && disk.source.is_empty() {
-            let common = disk.source.common().cloned().unwrap_or_default();
-            disk.source = DiskSource::File(FileDiskSource { common, ..FileDiskSource::default() });
         }
         complete_source(&mut disk.source);
         let mut below = disk.backing_store.as_mut();

@@ -20,13 +20,17 @@ pub(super) fn is_scsi(hostdev: &Hostdev) -> bool {
     matches!(subsystem(hostdev), Some(SubsystemDevice::Scsi(_)))
 }
 
+pub(super) fn is_usb(hostdev: &Hostdev) -> bool {
+    matches!(subsystem(hostdev), Some(SubsystemDevice::Usb(_)))
+}
+
 impl Devices {
     pub(super) fn drive_used_by_hostdev(&self, place: &DriveAddress) -> bool {
         let scsi = self.hostdevs.iter().filter(|hostdev| is_scsi(hostdev));
         scsi.filter_map(|hostdev| hostdev.info.address.as_ref()?.drive()).any(|used| used == place)
     }
 
-    fn drive_used_by_disk(&self, place: &DriveAddress) -> bool {
+    pub(super) fn drive_used_by_disk(&self, place: &DriveAddress) -> bool {
         let scsi = self.disks.iter().filter(|disk| disk.target.bus == Some(DiskBus::Scsi));
         scsi.filter_map(|disk| disk.info.address.as_ref()?.drive()).any(|used| used == place)
     }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::Context;
 use crate::model::{
-    DeviceInfo, Domain, DomainType, Filesystem, FilesystemAccess, FilesystemDriverType, Input, InputBus,
+    DeviceInfo, Domain, DomainType, Filesystem, FilesystemAccess, FilesystemSource, Input, InputBus,
     InputKind, Interface, Mac, MacAddress, MemoryDevice, MemoryDeviceAccess, MemoryModel, Rng, RngBackend,
     Sound, SoundModel, Video, VideoModel, VideoType, Vsock,
 };
@@ -23,7 +23,8 @@ pub(super) fn interface(interface: &mut Interface, _: &Domain, _: &Context<'_>) 
 
 /// Who the guest's users are on the host; virtiofs knows only one way.
 pub(super) fn filesystem(filesystem: &mut Filesystem, _: &Domain, _: &Context<'_>) -> Result<()> {
-    if filesystem.driver.kind != Some(FilesystemDriverType::Virtiofs) {
+    let elsewhere = matches!(&filesystem.source, FilesystemSource::Mount(mount) if mount.socket.is_some());
+    if !elsewhere {
         filesystem.accessmode.get_or_insert(FilesystemAccess::Passthrough);
     }
     Ok(())

@@ -48,11 +48,13 @@ impl Domain {
         let context = &Context { options, hooks };
         info::settle(&mut self.devices, context);
         self.devices.settle_controllers()?;
+        self.devices.refuse_disabled_usb()?;
         self.add_console_for_serial();
         self.add_implicit_video();
         self.each_device(context)?;
         self.number_character_devices();
         self.reject_duplicate_controllers()?;
+        self.reject_duplicate_panics()?;
         self.settle_videos()?;
         self.add_implicit_controllers();
         Ok(())

@@ -2,11 +2,11 @@
 
 use super::{DeviceInfo, IoThreads, VirtioModel, VirtioOptions};
 use crate::model::{Kib, Switch};
-use crate::xml::{Hex, Xml, XmlValue};
+use crate::xml::{Hex, Reader, Result, Xml, XmlValue};
 
 /// A controller of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "controller")]
+#[xml(name = "controller", after_read = Controller::settle)]
 pub struct Controller {
     /// Number of this controller among those of its type, from 0, by which addresses name it; absent: assigned.
     #[xml(attr)]
@@ -25,9 +25,26 @@ pub struct Controller {
     pub pcihole64: Option<Kib>,
 }
 
+impl Controller {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        for name in ["model", "target"] {
+            if reader.all(name).count() > 1 {
+                let detail = format!("Multiple <{name}> elements in controller definition not allowed");
+                return Err(reader.refuse(detail));
+            }
+        }
+        let root = matches!(
+            &self.kind,
+            ControllerKind::Pci(PciController { model: Some(PciModel::PciRoot | PciModel::PcieRoot), .. })
+        );
+        self.pcihole64 = self.pcihole64.filter(|_| root);
+        Ok(())
+    }
+}
+
 /// What a controller controls.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(tag = "type")]
+#[xml(tag = "type", default = Ide)]
 pub enum ControllerKind {
     /// IDE disks.
     Ide(IdeController),

@@ -2,11 +2,11 @@
 
 use super::{DeviceInfo, VirtioModel, VirtioOptions};
 use crate::model::{Bytes, StorageFormat, Switch, scale};
-use crate::xml::{Codec, Expected, Xml, XmlValue};
+use crate::xml::{Codec, Error, ErrorCode, ErrorDomain, Expected, Reader, Xml, XmlValue};
 
 /// A file system of the host, mounted by the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "filesystem")]
+#[xml(name = "filesystem", after_read = Filesystem::settle)]
 pub struct Filesystem {
     /// Whose permissions files have on the host; default: the guest's, or virtiofs' own.
     #[xml(attr)]
@@ -52,6 +52,21 @@ pub struct Filesystem {
     pub info: DeviceInfo,
 }
 
+impl Filesystem {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<(), Error> {
+        self.multidevs = self.multidevs.filter(|multidevs| *multidevs != FilesystemMultidevs::Default);
+        let source = self.source.path();
+        match (&self.target, source) {
+            (target, None) => {
+                let target = target.as_deref().unwrap_or_default();
+                Err(reader.error(ErrorCode::NO_SOURCE, ErrorDomain::DOMAIN, target))
+            }
+            (None, Some(source)) => Err(reader.error(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN, source)),
+            (Some(_), Some(_)) => Ok(()),
+        }
+    }
+}
+
 /// What is mounted.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(tag = "type", inside = "source", default = Mount)]
@@ -70,6 +85,21 @@ pub enum FilesystemSource {
     Bind(MountSource),
     /// A volume of a storage pool.
     Volume(VolumeFilesystemSource),
+}
+
+impl FilesystemSource {
+    /// What names it: a path, a template, a pool; memory needs no name.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Mount(source) | Self::Bind(source) => source.dir.as_deref().or(source.socket.as_deref()),
+            Self::Block(source) => source.dev.as_deref(),
+            Self::File(source) => source.file.as_deref(),
+            Self::Template(source) => source.name.as_deref(),
+            Self::Ram(_) => Some(""),
+            Self::Volume(source) => source.pool.as_deref(),
+        }
+    }
 }
 
 /// `type='mount'` and `bind`.

@@ -39,7 +39,7 @@ pub enum HostdevKind {
 
 /// `mode='subsystem'`.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(after_read = HostdevSubsystem::settle)]
+#[xml(before_read = HostdevSubsystem::check, after_read = HostdevSubsystem::settle)]
 pub struct HostdevSubsystem {
     /// Whether the device is taken from the host's driver and given back; default: no. Always for SCSI units.
     #[xml(attr, default, with = YesOrNot)]
@@ -50,6 +50,30 @@ pub struct HostdevSubsystem {
 }
 
 impl HostdevSubsystem {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let kind = reader.attr_text("type");
+        if reader.first("teaming").is_some() && kind != Some("pci") {
+            return Err(reader.unsupported("teaming is only supported for pci hostdev devices"));
+        }
+        if kind == Some("mdev") && reader.attr_text("model").is_none() {
+            return Err(reader.missing_attr(&[], "model"));
+        }
+        let Some(source) = reader.first("source") else {
+            return Err(reader.refuse("Missing <source> element in hostdev device"));
+        };
+        match kind {
+            Some("scsi") => check_scsi_source(&source),
+            Some("mdev") => check_mdev_source(&source),
+            Some("scsi_host") if source.attr_text("protocol").is_none() => {
+                Err(source.missing_attr(&[], "protocol"))
+            }
+            Some("scsi_host") if source.attr_text("wwpn").is_none() => {
+                Err(source.refuse("missing vhost-scsi hostdev source wwpn"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let scsi = matches!(self.device, SubsystemDevice::Scsi(_));
         if reader.attr_text("sgio").is_some() && !scsi {
@@ -59,6 +83,41 @@ impl HostdevSubsystem {
             return Err(reader.refuse("rawio is only supported for scsi host device"));
         }
         Ok(())
+    }
+}
+
+/// What libvirt says about a SCSI unit that is not named in full.
+fn check_scsi_source(source: &Reader<'_, '_>) -> Result<()> {
+    if source.attr_text("protocol") == Some("iscsi") {
+        return match source.all("host").count() {
+            _ if source.attr_text("name").is_none() => {
+                Err(source.refuse("missing iSCSI hostdev source path name"))
+            }
+            0 => Err(source.refuse("missing the host address for the iSCSI hostdev")),
+            1 => Ok(()),
+            _ => Err(source.refuse("only one source host address may be specified for the iSCSI hostdev")),
+        };
+    }
+    if source.first("address").is_none() {
+        return Err(source.refuse("'address' must be specified for scsi hostdev source"));
+    }
+    if source.first("adapter").and_then(|adapter| adapter.attr_text("name")).is_none() {
+        return Err(source.refuse("'adapter' name must be specified for scsi hostdev source"));
+    }
+    Ok(())
+}
+
+/// What libvirt says about a mediated device that is not named.
+fn check_mdev_source(source: &Reader<'_, '_>) -> Result<()> {
+    let Some(address) = source.first("address") else {
+        return Err(source.unsupported("Missing <address> element"));
+    };
+    match address.attr_text("uuid") {
+        None => Err(address.unsupported("Missing 'uuid' attribute for element <address>")),
+        Some(text) if <Uuid as crate::xml::Value>::parse(text).is_err() => {
+            Err(address.internal("Cannot parse uuid attribute of element <address>"))
+        }
+        Some(_) => Ok(()),
     }
 }
 

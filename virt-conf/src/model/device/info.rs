@@ -2,7 +2,7 @@
 
 use super::DeviceAddress;
 use crate::model::Switch;
-use crate::xml::{Codec, Expected, FormatOptions, Reader, Result, Value, Xml, XmlValue};
+use crate::xml::{Codec, Expected, FormatOptions, NonZero, Reader, Result, Value, Xml, XmlValue};
 
 /// What every device has, written at the end of its element.
 ///
@@ -44,7 +44,7 @@ pub(crate) const USER_ALIAS: &str = "ua-";
 #[xml(name = "boot", after_read = Boot::settle)]
 pub struct Boot {
     /// Unique in the domain; the lowest, from 1, is tried first.
-    #[xml(attr)]
+    #[xml(attr, with = NonZero)]
     pub order: u32,
     /// s390: which entry of the boot loader's menu to load, up to 8 characters.
     #[xml(attr)]
@@ -56,15 +56,16 @@ impl Boot {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let Some(loadparm) = &mut self.loadparm else { return Ok(()) };
         if !(1..=8).contains(&loadparm.len()) {
-            return Err(
-                reader.internal(format!("loadparm value '{loadparm}' must be between 1 and 8 characters"))
-            );
+            return Err(reader.internal(format!(
+                "loadparm value '{}' must be between 1 and 8 characters",
+                loadparm.to_ascii_uppercase()
+            )));
         }
         loadparm.make_ascii_uppercase();
         let known = |c: &char| c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '.' | ' ');
         match loadparm.chars().find(|c| !known(c)) {
-            Some(c) => Err(reader.internal(format!(
-                "invalid loadparm char '{c}', expecting chars in set of [a-zA-Z0-9.] and blank spaces"
+            Some(_) => Err(reader.internal(format!(
+                "invalid loadparm value '{loadparm}', expecting chars in set of [a-zA-Z0-9.] and blank spaces"
             ))),
             None => Ok(()),
         }
@@ -73,7 +74,7 @@ impl Boot {
 
 /// Option ROM of a PCI device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "rom")]
+#[xml(name = "rom", after_read = Rom::settle)]
 pub struct Rom {
     /// Whether the device has any ROM; default: yes.
     #[xml(attr)]
@@ -84,6 +85,15 @@ pub struct Rom {
     /// Host path of an image that replaces the device's own.
     #[xml(attr)]
     pub file: Option<String>,
+}
+
+impl Rom {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.enabled == Some(false) && (self.bar.is_some() || self.file.is_some()) {
+            return Err(reader.unsupported("ROM tuning is not supported when ROM is disabled"));
+        }
+        Ok(())
+    }
 }
 
 /// Options common to all virtio devices.

@@ -2,11 +2,11 @@
 
 use super::{DeviceInfo, VirtioDriver, VirtioModel};
 use crate::model::Switch;
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// An input device of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "input")]
+#[xml(name = "input", before_read = Input::check, after_read = Input::settle)]
 pub struct Input {
     /// The bus it is plugged into; default: what the domain's type and the device allow.
     #[xml(attr)]
@@ -23,6 +23,33 @@ pub struct Input {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Input {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.attr_text("type") {
+            None => Err(reader.internal("missing input device type")),
+            Some("mouse" | "tablet" | "keyboard" | "passthrough" | "evdev") => Ok(()),
+            Some(kind) => Err(reader.unsupported(format!("unknown input device type '{kind}'"))),
+        }
+    }
+
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let source = match &self.kind {
+            InputKind::Passthrough(input) => input.evdev.is_some(),
+            InputKind::Evdev(input) => input.dev.is_some(),
+            InputKind::Mouse | InputKind::Tablet | InputKind::Keyboard => true,
+        };
+        if !source && reader.first("source").is_some() {
+            return Err(reader.refuse("Missing evdev path for input device"));
+        }
+        self.bus = self.bus.filter(|bus| *bus != InputBus::None);
+        let usb = matches!(self.info.address, None | Some(super::DeviceAddress::Usb(_)));
+        if self.bus == Some(InputBus::Usb) && !usb {
+            return Err(reader.refuse("Invalid address for a USB device"));
+        }
+        Ok(())
+    }
 }
 
 /// Kinds of input devices.

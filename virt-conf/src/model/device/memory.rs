@@ -8,7 +8,7 @@ use crate::xml::{Hex, Reader, Result, Xml, XmlValue};
 
 /// Memory that is plugged into the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "memory", after_read = MemoryDevice::settle)]
+#[xml(name = "memory", before_read = MemoryDevice::check, after_read = MemoryDevice::settle)]
 pub struct MemoryDevice {
     /// Which device.
     #[xml(attr)]
@@ -34,8 +34,18 @@ pub struct MemoryDevice {
 }
 
 impl MemoryDevice {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let Some(target) = reader.first("target") else {
+            return Err(reader.refuse("missing <target> element for <memory> device"));
+        };
+        if target.first("size").is_none() {
+            return Err(target.xml_error("missing element or attribute './size'"));
+        }
+        Ok(())
+    }
+
     /// Each model reads its own parts only.
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         use MemoryModel::{Dimm, Nvdimm, SgxEpc, VirtioMem, VirtioPmem};
         let (source, target) = (&mut self.source, &mut self.target);
         let paged = matches!(self.model, Dimm | VirtioMem);
@@ -43,13 +53,22 @@ impl MemoryDevice {
         source.nodemask = source.nodemask.take().filter(|_| paged || self.model == SgxEpc);
         source.path = source.path.take().filter(|_| matches!(self.model, Nvdimm | VirtioPmem));
         let nvdimm = self.model == Nvdimm;
+        self.uuid = self.uuid.filter(|_| nvdimm);
         source.alignsize = source.alignsize.filter(|_| nvdimm);
         source.pmem &= nvdimm;
         target.label = target.label.filter(|_| nvdimm);
         target.readonly &= nvdimm;
+        if let Some(label) = target.label {
+            if label.size.0 < 128 {
+                return Err(reader.refuse("nvdimm label must be at least 128KiB"));
+            }
+            if label.size >= target.size {
+                return Err(reader.refuse("label size must be smaller than NVDIMM size"));
+            }
+        }
         let resizable = self.model == VirtioMem;
         target.block = target.block.filter(|_| resizable);
-        target.requested = target.requested.filter(|_| resizable);
+        target.requested = resizable.then(|| target.requested.unwrap_or_default());
         target.current = target.current.filter(|_| resizable);
         target.dynamic_memslots = target.dynamic_memslots.filter(|_| resizable);
         target.base = target.base.filter(|base| *base != 0 && (resizable || self.model == VirtioPmem));

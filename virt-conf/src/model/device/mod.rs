@@ -38,11 +38,11 @@ pub use sound::*;
 pub use tpm::*;
 pub use video::*;
 
-use crate::xml::Xml;
+use crate::xml::{Reader, Result, Xml};
 
 /// The devices of a guest, each kind in the order in which libvirt writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "devices", keep_open)]
+#[xml(name = "devices", keep_open, before_read = Devices::check)]
 pub struct Devices {
     /// The program that runs the guest, an absolute path; by default the driver chooses one.
     #[xml(child_text)]
@@ -140,4 +140,32 @@ pub struct Devices {
     /// Storage for last words.
     #[xml(child)]
     pub pstore: Option<PersistentStore>,
+}
+
+impl Devices {
+    /// Of some devices a guest has one at most.
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let several = |name| reader.all(name).count() > 1;
+        let internal = [
+            ("memballoon", "only a single memory balloon device is supported"),
+            ("nvram", "only a single nvram device is supported"),
+            ("redirfilter", "only one set of redirection filter rule is supported"),
+        ];
+        if let Some((_, sentence)) = internal.iter().find(|(name, _)| several(*name)) {
+            return Err(reader.internal(sentence));
+        }
+        let refused = [
+            ("iommu", "only a single IOMMU device is supported"),
+            ("vsock", "only a single vsock device is supported"),
+            ("pstore", "only a single pstore device is supported"),
+        ];
+        if let Some((_, sentence)) = refused.iter().find(|(name, _)| several(*name)) {
+            return Err(reader.refuse(sentence));
+        }
+        if reader.all("tpm").count() > 2 {
+            return Err(reader
+                .refuse("a maximum of two TPM devices is supported, one of them being a TPM Proxy device"));
+        }
+        Ok(())
+    }
 }

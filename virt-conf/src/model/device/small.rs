@@ -2,7 +2,7 @@
 
 use super::{DeviceInfo, VirtioDriver};
 use crate::model::{Kib, Mib, Switch};
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A device through which the host takes memory from the guest and gives it back.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -125,10 +125,10 @@ pub enum PanicModel {
 
 /// Memory that guests share.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "shmem")]
+#[xml(name = "shmem", after_read = SharedMemory::settle)]
 pub struct SharedMemory {
     /// Name of the memory on the host, without a slash.
-    #[xml(attr)]
+    #[xml(attr, default)]
     pub name: String,
     /// Who owns what is in it when guests migrate.
     #[xml(attr)]
@@ -148,6 +148,18 @@ pub struct SharedMemory {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl SharedMemory {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.name.is_empty() {
+            return Err(reader.refuse("shmem element must contain 'name' attribute"));
+        }
+        if self.msi.is_some() && self.server.is_none() {
+            return Err(reader.refuse("msi option is only supported with a server"));
+        }
+        Ok(())
+    }
 }
 
 /// Who owns what is in shared memory.

@@ -2,7 +2,7 @@
 
 use super::{DeviceInfo, VirtioOptions};
 use crate::model::Switch;
-use crate::xml::{FormatOptions, Xml, XmlValue};
+use crate::xml::{FormatOptions, Reader, Result, Xml, XmlValue};
 
 /// A graphics card of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -128,7 +128,7 @@ pub enum VideoType {
 
 /// Hardware acceleration of a graphics card.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "acceleration")]
+#[xml(name = "acceleration", after_read = VideoAcceleration::settle)]
 pub struct VideoAcceleration {
     /// Whether 3D is accelerated.
     #[xml(attr)]
@@ -139,6 +139,15 @@ pub struct VideoAcceleration {
     /// Host path of the render node used; default: the first that fits.
     #[xml(attr)]
     pub rendernode: Option<String>,
+}
+
+impl VideoAcceleration {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if *self == Self::default() {
+            return Err(reader.unsupported("missing values for acceleration"));
+        }
+        Ok(())
+    }
 }
 
 /// Resolution in pixels.

@@ -2,7 +2,7 @@
 
 use crate::model::device::VirtioOptions;
 use crate::model::{Bytes, StorageFormat, Switch};
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{Codec, Error, ErrorCode, ErrorDomain, Expected, Reader, Result, Value, Xml, XmlValue};
 
 /// Tuning of a disk's format driver and transport.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -12,7 +12,7 @@ pub struct DiskDriver {
     #[xml(attr)]
     pub name: Option<String>,
     /// Format of the image; default: raw.
-    #[xml(attr = "type")]
+    #[xml(attr = "type", with = DriverFormat)]
     pub format: Option<StorageFormat>,
     /// How writes are cached; default: the hypervisor's choice.
     #[xml(attr)]
@@ -64,9 +64,31 @@ pub struct DiskDriver {
     pub metadata_cache: MetadataCache,
 }
 
+/// `aio` is what Xen once called raw.
+enum DriverFormat {}
+
+impl Codec<StorageFormat> for DriverFormat {
+    fn parse(text: &str) -> std::result::Result<StorageFormat, Expected> {
+        if text == "aio" {
+            return Ok(StorageFormat::Raw);
+        }
+        StorageFormat::parse(text).map_err(|_| {
+            let detail = format!("unknown driver format value '{text}'");
+            Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail).into()
+        })
+    }
+    fn format(value: &StorageFormat, out: &mut String) {
+        value.format(out);
+    }
+}
+
 impl DiskDriver {
     /// The hypervisor's choice is what holds without an attribute.
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.rerror_policy == Some(DiskErrorPolicy::Enospace) {
+            return Err(reader.unsupported("Invalid disk read error policy: 'enospace'"));
+        }
+        self.iothreads = self.iothreads.take().filter(|threads| !threads.iothreads.is_empty());
         self.cache = self.cache.filter(|cache| *cache != DiskCache::Default);
         Ok(())
     }

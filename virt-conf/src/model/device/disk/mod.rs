@@ -14,11 +14,11 @@ pub use source::*;
 
 use super::{DeviceInfo, VirtioModel};
 use crate::model::{StorageAuth, StorageEncryption, Switch};
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
 
 /// A disk, floppy or compact disc of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "disk")]
+#[xml(name = "disk", after_read = Disk::settle)]
 pub struct Disk {
     /// What the guest sees; default: `disk`.
     #[xml(attr, default)]
@@ -60,7 +60,7 @@ pub struct Disk {
     #[xml(child, live)]
     pub mirror: Option<Box<DiskMirror>>,
     /// Where the guest finds it.
-    #[xml(child)]
+    #[xml(child, default)]
     pub target: DiskTarget,
     /// Limits on throughput.
     #[xml(child, default)]
@@ -95,6 +95,37 @@ pub struct Disk {
     /// Boot order, alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Disk {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let common = self.source.common();
+        if self.auth.is_some() && common.is_some_and(|common| common.auth.is_some()) {
+            return Err(reader.unsupported("an <auth> definition already found for disk source"));
+        }
+        if self.encryption.is_some() && common.is_some_and(|common| common.encryption.is_some()) {
+            return Err(reader.unsupported("an <encryption> definition already found for disk source"));
+        }
+        if self.target.dev.is_none() {
+            let source = self.source.path().unwrap_or_default();
+            return Err(reader.error(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN, source));
+        }
+        match self.device {
+            // What was in the drive says nothing about the drive.
+            DiskDevice::Cdrom | DiskDevice::Floppy if reader.first("source").is_none() => {
+                self.source = DiskSource::default();
+            }
+            DiskDevice::Disk if self.source.is_empty() => {
+                let name = self.target.dev.as_deref().unwrap_or_default();
+                return Err(reader.error(ErrorCode::NO_SOURCE, ErrorDomain::DOMAIN, name));
+            }
+            _ => {}
+        }
+        if let DiskSource::VhostUser(_) = self.source {
+            self.snapshot.get_or_insert(DiskSnapshot::No);
+        }
+        Ok(())
+    }
 }
 
 /// What the guest takes a disk for.

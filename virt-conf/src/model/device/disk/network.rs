@@ -1,10 +1,11 @@
 //! `<source>` of a disk on a server.
 
 use super::SourceCommon;
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// `type='network'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = NetworkDiskSource::settle)]
 pub struct NetworkDiskSource {
     /// How the server is spoken to.
     #[xml(attr)]
@@ -62,6 +63,25 @@ pub struct NetworkDiskSource {
     pub common: SourceCommon,
 }
 
+impl NetworkDiskSource {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let Some(protocol) = self.protocol else { return Err(reader.missing_attr(&[], "protocol")) };
+        match &self.name {
+            None if protocol != NetworkDiskProtocol::Nbd => {
+                return Err(reader.refuse("missing name for disk source"));
+            }
+            Some(name)
+                if matches!(protocol, NetworkDiskProtocol::Gluster | NetworkDiskProtocol::Rbd)
+                    && !name.contains('/') =>
+            {
+                return Err(reader.refuse(format!("can't split path '{name}' into pool name and image name")));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
 /// Protocols of disks on servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
 pub enum NetworkDiskProtocol {
@@ -116,7 +136,7 @@ impl NetworkDiskProtocol {
 
 /// One server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "host")]
+#[xml(name = "host", after_read = NetworkHost::settle)]
 pub struct NetworkHost {
     /// Host name or address.
     #[xml(attr)]
@@ -130,6 +150,20 @@ pub struct NetworkHost {
     /// Path of the socket, with `transport='unix'`.
     #[xml(attr)]
     pub socket: Option<String>,
+}
+
+impl NetworkHost {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match (self.transport, &self.name, &self.socket) {
+            (HostTransport::Unix, _, None) => Err(reader.refuse("missing socket for unix transport")),
+            (HostTransport::Unix, _, Some(_)) => Ok(()),
+            (transport, _, Some(_)) => {
+                Err(reader.refuse(format!("transport '{transport}' does not support socket attribute")))
+            }
+            (_, None, None) => Err(reader.refuse("missing name for host")),
+            (_, Some(_), None) => Ok(()),
+        }
+    }
 }
 
 /// How a server is reached.

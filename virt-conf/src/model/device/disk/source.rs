@@ -3,7 +3,7 @@
 use super::{ImageFormat, NetworkDiskSource};
 use crate::model::device::{PciSlot, Reconnect};
 use crate::model::{DeviceSecurityLabel, Reservations, StorageAuth, StorageEncryption};
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// Where the data of a disk is; the attribute `type` of the element around picks the kind.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -69,11 +69,8 @@ impl DiskSource {
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Network(source) => source.protocol.is_none(),
-            Self::Volume(source) => source.pool.is_none(),
-            Self::Nvme(_) => false,
-            Self::File(_) | Self::Block(_) | Self::Dir(_) | Self::VhostUser(_) | Self::VhostVdpa(_) => {
-                self.path().is_none_or(str::is_empty)
-            }
+            Self::Volume(_) | Self::Nvme(_) | Self::VhostUser(_) | Self::VhostVdpa(_) => false,
+            Self::File(_) | Self::Block(_) | Self::Dir(_) => self.path().is_none_or(str::is_empty),
         }
     }
 
@@ -176,6 +173,7 @@ pub struct DataStore {
 
 /// `type='file'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = FileDiskSource::settle)]
 pub struct FileDiskSource {
     /// Path of the file; absent: no medium.
     #[xml(attr)]
@@ -190,6 +188,7 @@ pub struct FileDiskSource {
 
 /// `type='block'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = BlockDiskSource::settle)]
 pub struct BlockDiskSource {
     /// Path of the device; absent: no medium.
     #[xml(attr)]
@@ -201,6 +200,7 @@ pub struct BlockDiskSource {
 
 /// `type='dir'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = DirDiskSource::settle)]
 pub struct DirDiskSource {
     /// Path of the directory.
     #[xml(attr)]
@@ -212,6 +212,7 @@ pub struct DirDiskSource {
 
 /// `type='volume'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = VolumeDiskSource::settle)]
 pub struct VolumeDiskSource {
     /// Name of the storage pool; absent: no medium.
     #[xml(attr)]
@@ -238,6 +239,7 @@ pub enum VolumeMode {
 
 /// `type='nvme'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = NvmeDiskSource::settle)]
 pub struct NvmeDiskSource {
     /// How the controller is found, always `pci`.
     #[xml(attr = "type")]
@@ -258,6 +260,7 @@ pub struct NvmeDiskSource {
 
 /// `type='vhostuser'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = VhostUserDiskSource::settle)]
 pub struct VhostUserDiskSource {
     /// Always `unix`.
     #[xml(attr = "type")]
@@ -272,6 +275,7 @@ pub struct VhostUserDiskSource {
 
 /// `type='vhostvdpa'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = VhostVdpaDiskSource::settle)]
 pub struct VhostVdpaDiskSource {
     /// Path of the character device.
     #[xml(attr)]
@@ -291,7 +295,77 @@ pub struct HostPciAddress {
 }
 
 impl HostPciAddress {
-    fn settle(&mut self, reader: &crate::xml::Reader<'_, '_>) -> crate::xml::Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         self.slot.check(reader)
+    }
+}
+
+impl FileDiskSource {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.file = self.file.take().filter(|path| !path.is_empty());
+        Ok(())
+    }
+}
+
+impl BlockDiskSource {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.dev = self.dev.take().filter(|path| !path.is_empty());
+        Ok(())
+    }
+}
+
+impl DirDiskSource {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.dir = self.dir.take().filter(|path| !path.is_empty());
+        Ok(())
+    }
+}
+
+impl VolumeDiskSource {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.pool.is_some() != self.volume.is_some() {
+            return Err(
+                reader.refuse("'pool' and 'volume' must be specified together for 'pool' type source")
+            );
+        }
+        Ok(())
+    }
+}
+
+impl NvmeDiskSource {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.kind.as_deref() {
+            None => return Err(reader.refuse("missing 'type' attribute to disk source")),
+            Some("pci") => {}
+            Some(kind) => return Err(reader.refuse(format!("unsupported source type '{kind}'"))),
+        }
+        if self.namespace.is_none() {
+            return Err(reader.missing_attr(&[], "namespace"));
+        }
+        if reader.first("address").is_none() {
+            return Err(reader.refuse("NVMe disk source is missing address"));
+        }
+        self.managed.get_or_insert(true);
+        Ok(())
+    }
+}
+
+impl VhostUserDiskSource {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.kind.as_deref() {
+            None => return Err(reader.refuse("missing 'type' attribute for vhostuser disk source")),
+            Some("unix") => {}
+            Some(_) => return Err(reader.refuse("invalid 'type' attribute for vhostuser disk source")),
+        }
+        match &self.path {
+            Some(_) => Ok(()),
+            None => Err(reader.refuse("missing 'path' attribute for vhostuser disk source")),
+        }
+    }
+}
+
+impl VhostVdpaDiskSource {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.dev.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "dev"))
     }
 }

@@ -90,7 +90,7 @@ impl<const SOCKET: bool> Fields for GraphicsListens<SOCKET> {
             }
         }
         let attribute = reader.attr_text(LISTEN).filter(|text| !text.is_empty());
-        match (listens.first(), attribute) {
+        match (listens.first_mut(), attribute) {
             (Some(GraphicsListen::Address(first)), Some(wanted)) => {
                 if first.address.as_deref().is_some_and(|address| address != wanted) {
                     return Err(reader.unsupported(format!(
@@ -99,6 +99,7 @@ impl<const SOCKET: bool> Fields for GraphicsListens<SOCKET> {
                         first.address.as_deref().unwrap_or("none")
                     )));
                 }
+                first.address = Some(wanted.to_owned());
             }
             (Some(_), _) => {}
             (None, attribute) => listens.push(GraphicsListen::Address(ListenAddress {

@@ -7,7 +7,7 @@ pub use listen::*;
 pub use spice::*;
 
 use super::AudioReference;
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A way to look at the guest's display.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -56,7 +56,7 @@ pub struct SdlGraphics {
     #[xml(attr, omit)]
     pub fullscreen: bool,
     /// Whether OpenGL is used; default: the hypervisor's choice.
-    #[xml(attr = "gl/@enable")]
+    #[xml(attr = "gl/@enable", required)]
     pub gl: Option<bool>,
 }
 
@@ -194,7 +194,7 @@ pub struct DbusGraphics {
 
 /// OpenGL of a display.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "gl")]
+#[xml(name = "gl", after_read = GraphicsGl::settle)]
 pub struct GraphicsGl {
     /// Whether it is used.
     #[xml(attr)]
@@ -202,4 +202,10 @@ pub struct GraphicsGl {
     /// Path of the host's render node; default: the first that fits.
     #[xml(attr)]
     pub rendernode: Option<String>,
+}
+
+impl GraphicsGl {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.enable.map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "enable"))
+    }
 }

@@ -34,28 +34,28 @@ pub struct SpiceGraphics {
     #[xml(child)]
     pub channels: Vec<SpiceChannel>,
     /// How pictures are compressed; default: the hypervisor's choice.
-    #[xml(attr = "image/@compression")]
+    #[xml(attr = "image/@compression", required)]
     pub image: Option<SpiceImageCompression>,
     /// Whether JPEG is used over slow links; default: the hypervisor's choice.
-    #[xml(attr = "jpeg/@compression")]
+    #[xml(attr = "jpeg/@compression", required)]
     pub jpeg: Option<SpiceCompression>,
     /// Whether zlib is used over slow links; default: the hypervisor's choice.
-    #[xml(attr = "zlib/@compression")]
+    #[xml(attr = "zlib/@compression", required)]
     pub zlib: Option<SpiceCompression>,
     /// Whether sound is compressed; default: on.
-    #[xml(attr = "playback/@compression")]
+    #[xml(attr = "playback/@compression", required)]
     pub playback: Option<Switch>,
     /// Which parts of the screen are taken for films; default: those that look like one.
-    #[xml(attr = "streaming/@mode")]
+    #[xml(attr = "streaming/@mode", required)]
     pub streaming: Option<SpiceStreaming>,
     /// Who draws the pointer; default: the hypervisor's choice.
-    #[xml(attr = "mouse/@mode")]
+    #[xml(attr = "mouse/@mode", required)]
     pub mouse: Option<MouseMode>,
     /// Whether the clipboard is shared; default: yes.
-    #[xml(attr = "clipboard/@copypaste")]
+    #[xml(attr = "clipboard/@copypaste", required)]
     pub clipboard: Option<bool>,
     /// Whether files may be dropped on the viewer; default: yes.
-    #[xml(attr = "filetransfer/@enable")]
+    #[xml(attr = "filetransfer/@enable", required)]
     pub file_transfer: Option<bool>,
     /// OpenGL; only for viewers on the host itself.
     #[xml(child)]

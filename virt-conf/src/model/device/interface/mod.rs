@@ -12,7 +12,9 @@ pub use source::*;
 
 use super::DeviceInfo;
 use crate::model::{MacAddress, VirtualPort, Vlan};
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{
+    Codec, Error, ErrorCode, ErrorDomain, Expected, FormatOptions, Reader, Result, Value, Xml, XmlValue,
+};
 
 /// A network interface of a guest.
 ///
@@ -100,7 +102,7 @@ pub struct Interface {
     #[xml(attr = "link/@state")]
     pub link: Option<LinkState>,
     /// Largest frame.
-    #[xml(attr = "mtu/@size")]
+    #[xml(attr = "mtu/@size", when = not_zero)]
     pub mtu: Option<u32>,
     /// Frames to collect before an interrupt.
     #[xml(attr = "coalesce/rx/frames/@max", omit)]
@@ -116,6 +118,69 @@ impl Interface {
         if !has_virtio_model(reader) {
             self.backend.vhost = None;
         }
+        let tag = self.kind.tag();
+        let kind = &mut self.kind;
+        if self.virtualport.is_some()
+            && !matches!(
+                kind,
+                InterfaceKind::Network(_)
+                    | InterfaceKind::Bridge(_)
+                    | InterfaceKind::Direct(_)
+                    | InterfaceKind::Hostdev(_)
+            )
+        {
+            let detail = format!("<virtualport> element unsupported for <interface type='{tag}'>");
+            return Err(reader.unsupported(detail));
+        }
+        let source = reader.first("source");
+        if !matches!(kind, InterfaceKind::Ethernet(_))
+            && source.is_some_and(|source| source.flag("ip") || source.flag("route"))
+        {
+            return Err(reader.unsupported(format!(
+                "Invalid attempt to set network interface host-side IP route and/or address info on interface of type \
+                 '{tag}'. This is only supported on interfaces of type 'ethernet'"
+            )));
+        }
+        let passt = self.backend.kind == Some(InterfaceBackendType::Passt);
+        match kind {
+            InterfaceKind::User(user) if !passt => user.dev = None,
+            InterfaceKind::VhostUser(vhost) if passt => (vhost.kind, vhost.mode) = (None, None),
+            InterfaceKind::Direct(direct) => {
+                direct.mode.get_or_insert(MacvtapMode::Vepa);
+            }
+            InterfaceKind::Bridge(_)
+            | InterfaceKind::Network(_)
+            | InterfaceKind::Internal(_)
+            | InterfaceKind::Vdpa(_)
+            | InterfaceKind::Vds(_)
+            | InterfaceKind::Server(_)
+            | InterfaceKind::Client(_)
+            | InterfaceKind::Mcast(_)
+            | InterfaceKind::Udp(_)
+                if source.is_none() =>
+            {
+                return Err(reader.refuse(format!("interface type='{tag}' requires a 'source' element")));
+            }
+            InterfaceKind::Udp(udp) if udp.local.is_none() => {
+                return Err(reader.refuse("'<local>' element missing for 'udp' socket interface"));
+            }
+            _ => {}
+        }
+        if source.is_none() && matches!(kind, InterfaceKind::Direct(_)) {
+            return Err(reader.refuse(format!("interface type='{tag}' requires a 'source' element")));
+        }
+        // Only ports that frames of a host's bridge pass are filtered.
+        if !matches!(kind, InterfaceKind::Ethernet(_) | InterfaceKind::Network(_) | InterfaceKind::Bridge(_))
+        {
+            self.filterref = None;
+        }
+        if let Some(model) = &self.model {
+            let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+            if !model.bytes().all(known) {
+                let detail = "Model name contains invalid characters";
+                return Err(reader.error(ErrorCode::INVALID_ARG, ErrorDomain::DOMAIN, detail));
+            }
+        }
         self.driver.queues = self.driver.queues.filter(|queues| *queues > 1);
         Ok(())
     }
@@ -126,7 +191,7 @@ impl Interface {
 #[xml(name = "mac")]
 pub struct Mac {
     /// The address.
-    #[xml(attr)]
+    #[xml(attr, default, with = UnicastMac)]
     pub address: MacAddress,
     /// Who chose it.
     #[xml(attr = "type")]
@@ -137,6 +202,24 @@ pub struct Mac {
     /// What the guest changed it to.
     #[xml(attr = "currentAddress", live)]
     pub current: Option<MacAddress>,
+}
+
+/// The address of one card, with libvirt's words about others.
+enum UnicastMac {}
+
+impl Codec<MacAddress> for UnicastMac {
+    fn parse(text: &str) -> std::result::Result<MacAddress, Expected> {
+        let refuse = |detail: String| Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail).into();
+        let address =
+            MacAddress::parse(text).map_err(|_| refuse(format!("unable to parse mac address '{text}'")))?;
+        if address.0.first().is_some_and(|first| first & 1 == 1) {
+            return Err(refuse(format!("expected unicast mac address, found multicast '{text}'")));
+        }
+        Ok(address)
+    }
+    fn format(value: &MacAddress, out: &mut String) {
+        value.format(out);
+    }
 }
 
 /// Who chose a MAC address.
@@ -236,4 +319,9 @@ pub enum LinkState {
 fn has_virtio_model(reader: &Reader<'_, '_>) -> bool {
     let model = reader.attr::<crate::xml::Plain, String>(&["model"], "type");
     matches!(model, Ok(Some(name)) if ["virtio", "virtio-transitional", "virtio-non-transitional"].contains(&name.as_str()))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the derive hands over the field as it is")]
+fn not_zero(number: &u32, _: FormatOptions) -> bool {
+    *number != 0
 }

@@ -7,7 +7,7 @@ use crate::model::device::{
     HostPciAddress, HostdevDriver, PciOriginalStates, Reconnect, StartupPolicy, UsbHostAddress, UsbProduct,
     YesOrNot,
 };
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{FormatOptions, Reader, Result, Xml, XmlValue};
 
 /// What an interface is plugged into.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -67,6 +67,7 @@ pub struct EthernetInterface {
 
 /// Source of `type='vhostuser'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = VhostUserInterface::settle)]
 pub struct VhostUserInterface {
     /// Always `unix`.
     #[xml(attr = "type")]
@@ -122,6 +123,7 @@ pub struct SocketLocal {
 
 /// Source of `type='network'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = NetworkInterface::settle)]
 pub struct NetworkInterface {
     /// Name of the network.
     #[xml(attr)]
@@ -130,10 +132,10 @@ pub struct NetworkInterface {
     #[xml(attr)]
     pub portgroup: Option<String>,
     /// UUID of the port, while the guest runs.
-    #[xml(attr, live)]
+    #[xml(attr, read_if = in_status, only = FormatOptions::live)]
     pub portid: Option<Uuid>,
     /// Bridge of the network, while the guest runs.
-    #[xml(attr, live)]
+    #[xml(attr, read_if = in_status, only = FormatOptions::live)]
     pub bridge: Option<String>,
     /// Who keeps that bridge's forwarding table, while the guest runs.
     #[xml(attr = "macTableManager", live)]
@@ -142,6 +144,7 @@ pub struct NetworkInterface {
 
 /// Source of `type='bridge'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = BridgeInterface::settle)]
 pub struct BridgeInterface {
     /// Name of the bridge.
     #[xml(attr)]
@@ -164,6 +167,7 @@ pub enum MacTableManager {
 
 /// Source of `type='internal'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = InternalInterface::settle)]
 pub struct InternalInterface {
     /// Name of the network.
     #[xml(attr)]
@@ -172,6 +176,7 @@ pub struct InternalInterface {
 
 /// Source of `type='direct'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = DirectInterface::settle)]
 pub struct DirectInterface {
     /// Name of the host's device.
     #[xml(attr)]
@@ -292,8 +297,58 @@ pub struct VdsInterface {
 
 /// Source of `type='vdpa'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = VdpaInterface::settle)]
 pub struct VdpaInterface {
     /// Path of the character device.
     #[xml(attr)]
     pub dev: Option<String>,
+}
+
+impl NetworkInterface {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.network.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "network"))
+    }
+}
+
+impl BridgeInterface {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.bridge.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "bridge"))
+    }
+}
+
+impl InternalInterface {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.name.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "name"))
+    }
+}
+
+impl DirectInterface {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.dev.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "dev"))
+    }
+}
+
+impl VdpaInterface {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.dev.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "dev"))
+    }
+}
+
+/// What a running guest was given is believed of a driver's own files only.
+fn in_status(reader: &Reader<'_, '_>) -> bool {
+    reader.status()
+}
+
+impl VhostUserInterface {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.kind.as_deref() {
+            None | Some("unix") => Ok(()),
+            Some(kind) => {
+                Err(reader.unsupported(format!("Type='{kind}' unsupported for <interface type='vhostuser'>")))
+            }
+        }?;
+        self.kind = Some("unix".to_owned());
+        self.mode.get_or_insert(VhostUserMode::Client);
+        Ok(())
+    }
 }

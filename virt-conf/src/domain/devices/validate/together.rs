@@ -1,0 +1,173 @@
+//! Checks of all devices together: names, aliases and places that belong to one device each.
+
+use super::{refuse_if, unsupported, wrong};
+use crate::domain::devices::hostdev::is_scsi;
+use crate::model::{
+    DeviceAddress, Disk, Domain, Hostdev, HostdevKind, IoapicDriver, IommuModel, PanicModel, SubsystemDevice,
+    Switch,
+};
+use crate::xml::Result;
+
+impl Domain {
+    /// "Nowhere" is a place for host devices only.
+    pub(super) fn check_places(&self) -> Result<()> {
+        let mut devices = self.devices.clone();
+        devices.hostdevs.clear();
+        let mut nowhere = false;
+        devices.each_info(|info, _, _| nowhere |= matches!(info.address, Some(DeviceAddress::Unassigned)));
+        refuse_if(nowhere, || unsupported("address of type 'unassigned' is supported only for hostdevs"))
+    }
+
+    pub(super) fn validate_together(&self) -> Result<()> {
+        self.refuse_duplicate_targets()?;
+        self.refuse_duplicate_drives()?;
+        self.refuse_duplicate_aliases()?;
+        self.validate_iommu_features()?;
+        self.refuse_duplicate_hostdevs()
+    }
+
+    fn refuse_duplicate_targets(&self) -> Result<()> {
+        let disks = &self.devices.disks;
+        for (at, disk) in disks.iter().enumerate() {
+            let twin = disks.iter().take(at).find(|other| other.target.dev == disk.target.dev);
+            let Some(twin) = twin else { continue };
+            let source = |disk: &Disk| disk.source.path().unwrap_or("(null)").to_owned();
+            return Err(wrong(format!(
+                "target '{}' duplicated for disk sources '{}' and '{}'",
+                disk.target.dev.as_deref().unwrap_or_default(),
+                source(twin),
+                source(disk)
+            )));
+        }
+        Ok(())
+    }
+
+    fn refuse_duplicate_drives(&self) -> Result<()> {
+        let disks = &self.devices.disks;
+        for (at, disk) in disks.iter().enumerate() {
+            let Some(place) = disk.info.address.as_ref().and_then(DeviceAddress::drive) else { continue };
+            let same = |other: &&Disk| {
+                other.target.bus == disk.target.bus
+                    && other.info.address.as_ref().and_then(DeviceAddress::drive) == Some(place)
+            };
+            let Some(twin) = disks.iter().take(at).find(same) else { continue };
+            return Err(unsupported(format!(
+                "Found duplicate drive address for disk with target name '{}' controller='{}' bus='{}' target='{}' \
+                 unit='{}'",
+                twin.target.dev.as_deref().unwrap_or_default(),
+                place.controller,
+                place.bus,
+                place.target,
+                place.unit
+            )));
+        }
+        self.refuse_duplicate_scsi_units()
+    }
+
+    fn refuse_duplicate_scsi_units(&self) -> Result<()> {
+        let place = |hostdev: &Hostdev| {
+            is_scsi(hostdev)
+                .then(|| hostdev.info.address.as_ref().and_then(DeviceAddress::drive).copied())
+                .flatten()
+        };
+        let hostdevs = &self.devices.hostdevs;
+        for (at, hostdev) in hostdevs.iter().enumerate() {
+            let Some(own) = place(hostdev) else { continue };
+            let who = if self.devices.drive_used_by_disk(&own) {
+                "SCSI disk"
+            } else if hostdevs.iter().take(at).any(|other| place(other) == Some(own)) {
+                "SCSI host device"
+            } else {
+                continue;
+            };
+            return Err(unsupported(format!(
+                "SCSI host address controller='{}' bus='{}' target='{}' unit='{}' in use by another {who}",
+                own.controller, own.bus, own.target, own.unit
+            )));
+        }
+        Ok(())
+    }
+
+    fn refuse_duplicate_aliases(&self) -> Result<()> {
+        let mut aliases = Vec::new();
+        self.devices.clone().each_info(|info, _, _| aliases.extend(info.alias.take()));
+        // The console that is a serial port repeats its alias.
+        let repeated = self.devices.consoles.first().zip(self.devices.serials.first());
+        if let Some((console, serial)) = repeated
+            && console.info.alias.is_some()
+            && console.info.alias == serial.info.alias
+            && let Some(at) = aliases.iter().position(|alias| Some(alias) == console.info.alias.as_ref())
+        {
+            aliases.remove(at);
+        }
+        aliases.sort();
+        match aliases.windows(2).find_map(|pair| match pair {
+            [first, second] if first == second => Some(first),
+            _ => None,
+        }) {
+            Some(alias) => Err(unsupported(format!("non unique alias detected: {alias}"))),
+            None => Ok(()),
+        }
+    }
+
+    fn validate_iommu_features(&self) -> Result<()> {
+        let Some(iommu) = self.devices.iommu.as_ref().filter(|iommu| iommu.model == IommuModel::Intel) else {
+            return Ok(());
+        };
+        let on = Some(Switch::On);
+        refuse_if(iommu.driver.intremap == on && self.features.ioapic != Some(IoapicDriver::Qemu), || {
+            unsupported("IOMMU interrupt remapping requires split I/O APIC (ioapic driver='qemu')")
+        })?;
+        refuse_if(iommu.driver.eim == on && iommu.driver.intremap != on, || {
+            unsupported("IOMMU eim requires interrupt remapping to be enabled")
+        })
+    }
+
+    fn refuse_duplicate_hostdevs(&self) -> Result<()> {
+        let hostdevs = &self.devices.hostdevs;
+        for (at, hostdev) in hostdevs.iter().enumerate() {
+            let twin = hostdevs.iter().take(at).any(|other| same_host_device(other, hostdev));
+            refuse_if(twin, || wrong("Hostdev already exists in the domain configuration"))?;
+        }
+        let ramfb = hostdevs.iter().filter(|hostdev| match &hostdev.kind {
+            HostdevKind::Subsystem(subsystem) => match &subsystem.device {
+                SubsystemDevice::Mdev(mdev) => mdev.ramfb == Some(Switch::On),
+                SubsystemDevice::Pci(pci) => pci.ramfb == Some(Switch::On),
+                _ => false,
+            },
+            HostdevKind::Capabilities(_) => false,
+        });
+        refuse_if(ramfb.count() > 1, || unsupported("Only one vgpu device can have 'ramfb' enabled"))
+    }
+
+    /// A guest has one panic device of each model.
+    pub(in crate::domain) fn reject_duplicate_panics(&self) -> Result<()> {
+        let models: Vec<PanicModel> = self.devices.panics.iter().filter_map(|panic| panic.model).collect();
+        match models
+            .iter()
+            .enumerate()
+            .find(|(at, model)| models.iter().take(*at).any(|other| other == *model))
+        {
+            Some((_, model)) => Err(wrong(format!("Multiple panic devices with model '{model}'"))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether both hand over the same device of the host.
+fn same_host_device(a: &Hostdev, b: &Hostdev) -> bool {
+    let (HostdevKind::Subsystem(a), HostdevKind::Subsystem(b)) = (&a.kind, &b.kind) else {
+        return a.kind == b.kind;
+    };
+    match (&a.device, &b.device) {
+        (SubsystemDevice::Pci(a), SubsystemDevice::Pci(b)) => a.source.address == b.source.address,
+        (SubsystemDevice::Usb(a), SubsystemDevice::Usb(b)) => match (a.source.address, b.source.address) {
+            (Some(a), Some(b)) => a == b,
+            _ => a.source.product == b.source.product,
+        },
+        (SubsystemDevice::Scsi(a), SubsystemDevice::Scsi(b)) => a.source == b.source,
+        (SubsystemDevice::ScsiHost(a), SubsystemDevice::ScsiHost(b)) => a.source.wwpn == b.source.wwpn,
+        (SubsystemDevice::Mdev(a), SubsystemDevice::Mdev(b)) => a.uuid == b.uuid,
+        _ => false,
+    }
+}
