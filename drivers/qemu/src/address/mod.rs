@@ -9,8 +9,10 @@ mod serial;
 mod usb;
 mod vio;
 
+pub(crate) use usb::assign as assign_usb;
+
 use virt_conf::model::{DeviceAddress, DimmAddress, Domain, MemoryModel};
-use virt_conf::xml::ParseOptions;
+use virt_conf::xml::{ParseFlags, ParseOptions};
 use virt_util::Result;
 
 use crate::caps::{Board, Capabilities, Flag};
@@ -28,7 +30,7 @@ struct Context<'a> {
 /// # Errors
 ///
 /// When two devices claim one place, or a device cannot be where the document puts it.
-pub(crate) fn assign(domain: &mut Domain, caps: &Capabilities, _: &ParseOptions) -> Result<()> {
+pub(crate) fn assign(domain: &mut Domain, caps: &Capabilities, options: &ParseOptions) -> Result<()> {
     let Some(board) = board_of(domain) else { return Ok(()) };
     let machine = board.machine.to_owned();
     let context = Context { caps, board: Board { arch: board.arch, machine: &machine } };
@@ -39,7 +41,10 @@ pub(crate) fn assign(domain: &mut Domain, caps: &Capabilities, _: &ParseOptions)
     }
     device::assign_mmio(domain, context);
     pci::assign(domain, context)?;
-    usb::assign(domain)?;
+    // Old definitions keep their USB ports open until they start.
+    if options.flags.contains(ParseFlags::ABI_UPDATE) {
+        usb::assign(domain)?;
+    }
     assign_memory_slots(domain);
     Ok(())
 }

@@ -192,7 +192,7 @@ fn put(info: &mut DeviceInfo, bus: u32, path: &[u32]) {
 }
 
 /// Gives every USB device that lacks one a port, and adds the hubs that this takes.
-pub(super) fn assign(domain: &mut Domain) -> Result<()> {
+pub(crate) fn assign(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
     let has_usb = devices
         .controllers

@@ -57,6 +57,7 @@ pub fn prepare(
     origin: &Origin,
     allocator: &mut dyn Allocator,
 ) -> Result<()> {
+    crate::address::assign_usb(domain)?;
     assign_aliases(domain);
     if matches!(origin, Origin::Boot) {
         // What arrives from elsewhere must keep its shape.

@@ -1,10 +1,10 @@
 //! Devices that a board has, or that everybody expects, without anybody naming them.
 
 use virt_conf::model::{
-    ControllerKind, DeviceInfo, Domain, Gic, GicVersion, MemoryBalloon, MemoryBalloonModel, Panic,
-    PanicModel, PciController, PciModel, PlainController, UsbController, UsbModel, Watchdog, WatchdogModel,
+    ControllerKind, DeviceInfo, Domain, Gic, GicVersion, Input, InputBus, InputKind, MemoryBalloon,
+    MemoryBalloonModel, Panic, PanicModel, PciController, PciModel, PlainController, Switch, UsbController,
+    UsbModel, VirtioDriver, Watchdog, WatchdogModel,
 };
-use virt_conf::xml::{ParseFlags, ParseOptions};
 use virt_util::Result;
 
 use super::{QemuHooks, unsupported};
@@ -110,9 +110,23 @@ impl QemuHooks<'_> {
     }
 
     /// Adds what the board comes with and everybody expects.
-    pub(super) fn add_default_devices(&self, domain: &mut Domain, options: &ParseOptions) -> Result<()> {
+    pub(super) fn add_default_devices(&self, domain: &mut Domain) -> Result<()> {
         let implied = self.implied(domain);
+        let arch = self.board(domain).arch;
         let devices = &mut domain.devices;
+        // A root that the document does not number is number 0.
+        for controller in &mut devices.controllers {
+            if let ControllerKind::Pci(pci) = &controller.kind {
+                if matches!(pci.model, Some(PciModel::PciRoot | PciModel::PcieRoot))
+                    && pci.model == implied.pci_root
+                {
+                    controller.index.get_or_insert(0);
+                }
+            }
+            if implied.sata && matches!(controller.kind, ControllerKind::Sata(_)) {
+                controller.index.get_or_insert(0);
+            }
+        }
         let has_usb = devices.controllers.iter().any(|one| matches!(one.kind, ControllerKind::Usb(_)));
         if implied.usb && !has_usb {
             let usb = UsbController { model: implied.usb_model, ..UsbController::default() };
@@ -162,7 +176,20 @@ impl QemuHooks<'_> {
                 });
             }
         }
-        let _ = options.flags.contains(ParseFlags::ABI_UPDATE);
+        if arch.is_x86() && domain.features.ps2 != Some(Switch::Off) {
+            for kind in [InputKind::Mouse, InputKind::Keyboard] {
+                let same = |input: &Input| input.kind == kind && input.bus == Some(InputBus::Ps2);
+                if !domain.devices.inputs.iter().any(same) {
+                    domain.devices.inputs.push(Input {
+                        kind,
+                        bus: Some(InputBus::Ps2),
+                        model: None,
+                        driver: VirtioDriver::default(),
+                        info: DeviceInfo::default(),
+                    });
+                }
+            }
+        }
         Ok(())
     }
 

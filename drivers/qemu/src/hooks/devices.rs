@@ -2,11 +2,10 @@
 
 use virt_conf::domain::DeviceMut;
 use virt_conf::model::{
-    Console, ConsoleTargetType, Controller, ControllerKind, Disk, DiskDevice, Domain, Hostdev,
-    HostdevDriverName, HostdevKind, Input, InputBus, InputKind, Interface, InterfaceKind, MacvtapMode, Panic,
-    PanicModel, ScsiModel, Serial, SerialTargetModel, SerialTargetType, SharedMemory, SharedMemoryModel,
-    SubsystemDevice, Switch, Tpm, TpmBackend, TpmModel, TpmVersion, UsbModel, Video, VideoType, VirtioModel,
-    Vsock,
+    Console, ConsoleTargetType, Controller, ControllerKind, Disk, DiskDevice, Domain, Hostdev, HostdevKind,
+    Input, InputBus, InputKind, Interface, InterfaceKind, MacvtapMode, Panic, PanicModel, ScsiModel, Serial,
+    SerialTargetModel, SerialTargetType, SharedMemory, SharedMemoryModel, SubsystemDevice, Switch, Tpm,
+    TpmBackend, TpmModel, TpmVersion, UsbModel, Video, VideoType, VirtioModel, Vsock,
 };
 use virt_conf::xml::{ParseFlags, ParseOptions};
 use virt_util::Result;
@@ -262,9 +261,6 @@ fn settle_disk(disk: &mut Disk) {
 fn settle_hostdev(hostdev: &mut Hostdev) {
     let HostdevKind::Subsystem(subsystem) = &mut hostdev.kind else { return };
     match &mut subsystem.device {
-        SubsystemDevice::Pci(pci) => {
-            pci.driver.name.get_or_insert(HostdevDriverName::Vfio);
-        }
         SubsystemDevice::Mdev(mdev) => {
             if mdev.model == virt_conf::model::MdevModel::VfioPci {
                 mdev.display.get_or_insert(Switch::Off);

@@ -106,7 +106,7 @@ impl DomainHooks for QemuHooks<'_> {
             return Err(unsupported("bootloader is not supported by QEMU"));
         }
         self.settle_machine(domain)?;
-        self.add_default_devices(domain, options)?;
+        self.add_default_devices(domain)?;
         self.settle_firmware(domain, options)?;
         self.settle_features(domain)?;
         self.settle_cpu(domain);
