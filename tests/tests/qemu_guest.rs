@@ -11,7 +11,7 @@ use virt_tests::guest::{self, Guest};
 use virt_tests::skip;
 
 /// How long a guest may take to boot on a busy machine without KVM.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A root of its own, a connection to it, and a guest defined in it.
 struct Lab {
