@@ -290,3 +290,35 @@ pub(crate) enum GuestRequest {
     /// Its kernel panics.
     Crash,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caps;
+
+    /// Anything quadratic here would not end.
+    #[test]
+    fn a_hundred_thousand_guests_are_no_strain() {
+        const COUNT: u32 = 100_000;
+        let node = Node::new(caps::node_info(), true);
+        let uuid = |number: u32| Uuid::from_u128(u128::from(number) + 1);
+        for number in 0..COUNT {
+            let name = format!("guest-{number}");
+            let domain = Domain { name, uuid: Some(uuid(number)), ..Domain::default() };
+            node.define(domain).unwrap();
+        }
+        for number in 0..COUNT {
+            assert_eq!(node.start(uuid(number), false).unwrap().id, Some(number + 1));
+        }
+        for number in (0..COUNT).rev() {
+            let found = node.lookup_by_id(number + 1).unwrap();
+            assert_eq!(node.lookup_by_name(&found.name).unwrap().uuid, uuid(number));
+            if number % 2 == 0 {
+                node.destroy(found.uuid).unwrap();
+                node.undefine(found.uuid, false).unwrap();
+            }
+        }
+        assert_eq!(node.list(ListDomains::RUNNING).len(), COUNT as usize / 2);
+        assert_eq!(node.list(ListDomains::INACTIVE).len(), 0);
+    }
+}
