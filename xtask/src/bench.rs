@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use console::style;
+use indexmap::IndexMap;
 use serde_json::json;
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
@@ -82,7 +83,8 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         })
         .collect();
     let mut samples = Samples::default();
-    let mut failures = BTreeMap::new();
+    // In the order in which they failed.
+    let mut failures = IndexMap::new();
     let progress = Progress::begin("measuring");
     for round in 1..=options.repeats {
         for program in &programs {

@@ -122,8 +122,8 @@ fn prepare() -> Option<Guest> {
 fn build() -> Result<PathBuf> {
     let progress = Progress::begin("building virtsh, the guests' controller and the drivers' plugins");
     let mut command = cargo();
-    // All in one: each by itself would be built with other features, and so twice.
-    command.args(["build", "--package", "virtsh", "--package", "virt-controller"]);
+    // All in one, and with this program: each by itself would be built with other features, and so once more.
+    command.args(["build", "--package", "xtask", "--package", "virtsh", "--package", "virt-controller"]);
     command.args(["--package", "virt-driver-qemu-plugin", "--package", "virt-driver-test-plugin"]);
     workspace::follow(&mut command, &progress)?;
     progress.done();

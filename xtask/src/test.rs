@@ -260,7 +260,7 @@ fn is_lab(target: &str) -> bool {
 fn build_programs() -> Result<()> {
     let progress = ui::Progress::begin("building the programs");
     let mut command: Command = cargo();
-    command.args(["build", "--package", "virtsh", "--package", "virt-controller"]);
+    command.args(["build", "--package", "xtask", "--package", "virtsh", "--package", "virt-controller"]);
     workspace::follow(&mut command, &progress)?;
     progress.done();
     Ok(())
