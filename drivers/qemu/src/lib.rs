@@ -1,4 +1,4 @@
-//! The qemu driver.
+#![doc = include_str!("../README.md")]
 
 mod address;
 pub mod caps;

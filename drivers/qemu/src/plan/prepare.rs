@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use virt_conf::model::{DiskSource, Domain, Interface, InterfaceKind, LifecycleAction};
+use virt_conf::model::{DiskSource, Domain, Interface, InterfaceKind, LifecycleAction, MemoryBalloonModel};
 use virt_util::spawn::{Limit, Program};
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
@@ -145,6 +145,13 @@ fn commands(domain: &Domain, capabilities: &Capabilities) -> Vec<Step> {
     let mut steps = Vec::new();
     if capabilities.has(Flag::SetAction) {
         steps.push(Step::Command { execute: "set-action".into(), arguments: actions(domain) });
+    }
+    let balloon = domain.devices.memballoon.as_ref().is_some_and(|it| it.model != MemoryBalloonModel::None);
+    if let (true, Some(current), Some(memory)) = (balloon, domain.current_memory, &domain.memory)
+        && current < memory.size
+    {
+        let arguments = json!({ "value": current.0.saturating_mul(1024) });
+        steps.push(Step::Command { execute: "balloon".into(), arguments });
     }
     steps
 }
