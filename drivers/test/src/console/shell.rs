@@ -49,11 +49,7 @@ impl Shell {
                     }
                     said.extend(PROMPT);
                 }
-                0x08 | 0x7f => {
-                    if self.line.pop().is_some() {
-                        said.extend(b"\x08 \x08");
-                    }
-                }
+                0x08 | 0x7f => said.extend(self.line.pop().map_or(&b""[..], |_| b"\x08 \x08")),
                 key if self.line.len() < LINE_LIMIT => {
                     self.line.push(key);
                     said.push(key);

@@ -1,14 +1,12 @@
 //! The documents of the simulated hosts, consoles, screens, and how hosts are opened.
 
-mod script;
-
 use std::io::Write as _;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::script::{self, driver, open};
 use expect_test::{Expect, expect};
-use script::{driver, open};
 use virt_core::driver::*;
 
 fn default() -> Slots {

@@ -1,8 +1,8 @@
 //! What the simulated guests do, call by call: answers, errors with libvirt's numbers and sentences, events.
 
-mod script;
-
 use expect_test::{Expect, expect};
+
+use crate::script;
 
 fn check(lines: &str, expected: Expect) {
     expected.assert_eq(&script::run(lines));

@@ -12,18 +12,18 @@ struct NoHost;
 impl HostServices for NoHost {}
 
 /// A driver of its own, so that tests do not see each other's guests.
-pub fn driver() -> TestDriver {
+pub(crate) fn driver() -> TestDriver {
     TestDriver::create(Arc::new(NoHost)).unwrap()
 }
 
 /// A connection of `driver`.
-pub fn open(driver: &TestDriver, uri: &str) -> Result<Slots> {
+pub(crate) fn open(driver: &TestDriver, uri: &str) -> Result<Slots> {
     let request = OpenRequest { uri: uri.to_owned(), read_only: false, role: "hypervisor".to_owned() };
     driver.open(Call::background(), request)
 }
 
 /// A small domain.
-pub fn domain(name: &str, inside: &str) -> String {
+pub(crate) fn domain(name: &str, inside: &str) -> String {
     format!(
         "<domain type='test'><name>{name}</name><memory>65536</memory><vcpu>2</vcpu>\
          <os><type>hvm</type></os>{inside}</domain>"
@@ -31,14 +31,14 @@ pub fn domain(name: &str, inside: &str) -> String {
 }
 
 /// A connection that takes its calls as text and keeps what happened.
-pub struct Script {
-    pub slots: Slots,
+struct Script {
+    slots: Slots,
     events: Arc<dyn EventSource>,
     out: String,
 }
 
 /// Runs lines on the default host: the answer of each, and the events that it caused.
-pub fn run(lines: &str) -> String {
+pub(crate) fn run(lines: &str) -> String {
     let mut script = Script::new(open(&driver(), "test:///default").unwrap());
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         script.line(line);
@@ -47,7 +47,7 @@ pub fn run(lines: &str) -> String {
 }
 
 impl Script {
-    pub fn new(slots: Slots) -> Self {
+    fn new(slots: Slots) -> Self {
         let events = slots.events.as_ref().unwrap().subscribe(Call::background(), None).unwrap();
         Self { slots, events, out: String::new() }
     }

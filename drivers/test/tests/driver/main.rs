@@ -1,0 +1,5 @@
+//! The test driver, used as a host uses it: through its traits, without a connection.
+
+mod behaviour;
+mod host;
+mod script;
