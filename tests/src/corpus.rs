@@ -49,6 +49,7 @@ pub trait Kind: Sync {
 pub fn kinds() -> &'static [&'static dyn Kind] {
     &[
         &domain::Domain,
+        &document::DomainBackup,
         &document::Network,
         &document::NetworkPort,
         &document::NwFilterBinding,
