@@ -1,3 +1,5 @@
+//! What readers and writers of one event log see of each other.
+
 use std::os::unix::fs::FileExt;
 
 use super::*;

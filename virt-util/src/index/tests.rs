@@ -1,3 +1,5 @@
+//! The index against the files that it speaks of.
+
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,3 +1,5 @@
+//! Steps that are undone after a failure, and after the death of whoever took them.
+
 use serde::Deserialize;
 use uuid::Uuid;
 
