@@ -14,7 +14,7 @@ pub use port::*;
 
 use uuid::Uuid;
 
-use super::device::{Bandwidth, MacTableManager, Route};
+use super::device::{Bandwidth, MacTableManager, PciSlot, Route};
 use super::{MacAddress, Switch, VirtualPort, Vlan};
 use crate::xml::{
     Error, ErrorCode, ErrorDomain, FormatOptions, ParseOptions, RawElement, Reader, Result, Xml, from_str,
@@ -231,6 +231,23 @@ impl Network {
             bridge.delay.get_or_insert_default();
         } else if let Some(bridge) = &mut self.bridge {
             (bridge.stp, bridge.delay) = (None, None);
+        }
+        if let Some(forward) = &self.forward {
+            if forward.mode == ForwardMode::Open && forward.dev.is_some() {
+                return Err(reader.refuse(format!(
+                    "forward dev not allowed for network '{}' with forward mode='open'",
+                    self.name
+                )));
+            }
+            for (at, ForwardAddress::Pci(slot)) in forward.addresses.iter().enumerate() {
+                if forward.addresses.iter().take(at).any(|ForwardAddress::Pci(other)| other == slot) {
+                    let PciSlot { domain, bus, slot, function } = slot;
+                    return Err(reader.refuse(format!(
+                        "PCI device '{domain:04x}:{bus:02x}:{slot:02x}.{function}' can only be listed once in network {}",
+                        self.name
+                    )));
+                }
+            }
         }
         let defaults = self.port_groups.iter().filter(|group| group.default).count();
         if defaults > 1 {
