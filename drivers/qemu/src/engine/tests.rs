@@ -55,11 +55,11 @@ struct Lab {
 impl Lab {
     fn new() -> Option<Self> {
         if let Err(error) = crate::host::default_emulator() {
-            eprintln!("skipped: {error}");
+            println!("skipped: {error}");
             return None;
         }
         if let Err(error) = controller::binary() {
-            eprintln!("skipped: {error} (build the workspace first)");
+            println!("skipped: {error} (build the workspace first)");
             return None;
         }
         let lab = Self { scratch: tempfile::tempdir().expect("a directory") };

@@ -9,7 +9,7 @@ use super::*;
 fn qemu() -> Option<&'static Path> {
     let binary = Path::new("/usr/bin/qemu-system-x86_64");
     if !binary.exists() {
-        eprintln!("skipped: {} is not installed", binary.display());
+        println!("skipped: {} is not installed", binary.display());
         return None;
     }
     Some(binary)
@@ -33,7 +33,7 @@ fn the_installed_qemu_is_understood() {
 #[test]
 fn what_libvirt_found_is_found() {
     let Some(path) = std::env::var_os("LIBVIRT_QEMU_CACHE") else {
-        eprintln!("skipped: LIBVIRT_QEMU_CACHE names no capabilities cache written by libvirt");
+        println!("skipped: LIBVIRT_QEMU_CACHE names no capabilities cache written by libvirt");
         return;
     };
     let text = std::fs::read_to_string(path).expect("readable");
