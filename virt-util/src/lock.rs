@@ -1,7 +1,7 @@
 //! Lock files: held by an open file description, released by its end however that comes, never unlinked.
 
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::mpsc;
@@ -295,6 +295,12 @@ impl Lock {
 
     fn failed(&self, attempt: &str, error: std::io::Error) -> Error {
         Error::system(ErrorDomain::NONE, format!("{attempt} '{}'", self.path.display()), error)
+    }
+}
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::protocol::LockHolder;
 
 /// Who holds the lock, and who waits for it in which order.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct GuestLock {
     queue: VecDeque<Claim>,
 }

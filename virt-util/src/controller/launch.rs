@@ -18,7 +18,7 @@ use crate::spawn::{Program, Spawn};
 use crate::{Error, ErrorCode, ErrorDomain, Result};
 
 /// The binary's name, and the name by which an application that is its own controller knows that it is one.
-const NAME: &str = "virt-controller";
+pub(super) const NAME: &str = "virt-controller";
 
 /// Where a controller finds its first client's socket, its guest's directory, and the lock that it holds.
 const FIRST_CLIENT: i32 = 3;
@@ -56,6 +56,13 @@ pub fn main_hook(finish: impl FnOnce(&[String]) -> i32) {
                 1
             }
         },
+        Some("resume") => match resume(&args.collect::<Vec<_>>()) {
+            Ok(()) => 0,
+            Err(error) => {
+                eprintln!("{NAME}: {error:#}");
+                1
+            }
+        },
         Some("finish") => finish(&args.collect::<Vec<_>>()),
         _ => return,
     };
@@ -76,6 +83,18 @@ fn serve() -> Result<()> {
     let dir = Dir::from_fd(inherited(DIRECTORY)?)?;
     let lock = Lock::from_file(inherited(LOCK)?.into(), dir.join(record::LOCK));
     Server::new(dir, lock, first).run()
+}
+
+/// `resume STATE DIRECTORY LOCK TITLE`: by an earlier program of this very process.
+fn resume(args: &[String]) -> Result<()> {
+    let number = |at: usize| args.get(at).and_then(|arg| arg.parse().ok()).filter(|number| *number > 2);
+    match (number(0), number(1), number(2)) {
+        (Some(state), Some(dir), Some(lock)) => Server::resume(state, dir, lock)?.run(),
+        _ => {
+            let sentence = format!("'{NAME} resume' is what a controller calls to replace itself");
+            Err(Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::NONE, sentence))
+        }
+    }
 }
 
 /// Starts a controller for the guest directory `dir`, which keeps `lock`: the socket it listens to first.

@@ -28,7 +28,7 @@ pub(super) struct Monitor {
 }
 
 /// What outlives a change of the controller's program.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct State {
     /// What the monitor said first; nothing until then.
     pub(super) greeting: Option<Value>,
@@ -42,7 +42,7 @@ pub(super) struct State {
     early: Vec<String>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pending {
     session: u64,
     id: Option<Box<RawValue>>,
@@ -169,7 +169,7 @@ fn answer(id: Option<&RawValue>, key: &str, value: &Value) -> Vec<u8> {
 pub(super) struct Session {
     pub(super) channel: Channel,
     /// Events that it did not get because it did not read.
-    missed: u64,
+    pub(super) missed: u64,
 }
 
 impl Session {

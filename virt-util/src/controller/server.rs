@@ -1,6 +1,7 @@
 //! The controller's loop: one thread, one poll(2), never blocked by any one client.
 
 mod guest;
+mod handover;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -81,7 +82,13 @@ enum Token {
 
 impl Server {
     pub(super) fn new(dir: Dir, lock: Lock, first: Channel) -> Self {
-        let mut this = Self {
+        let mut this = Self::empty(dir, lock);
+        this.add_client(first);
+        this
+    }
+
+    fn empty(dir: Dir, lock: Lock) -> Self {
+        Self {
             dir,
             lock,
             listener: None,
@@ -98,9 +105,7 @@ impl Server {
             finish: Finish::NotYet,
             reporter: None,
             retired: false,
-        };
-        this.add_client(first);
-        this
+        }
     }
 
     /// Serves until nothing is left to do.

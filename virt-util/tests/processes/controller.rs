@@ -41,6 +41,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("controller_reports_what_fails_at_the_start", start_failures),
         trial("controller_refuses_what_it_does_not_know", refuses_the_unknown),
         trial("controller_reports_events_by_rules", reports_events),
+        trial("controller_replaces_its_program_and_keeps_everything", replaces_itself),
         trial("controller_survives_clients_that_misbehave", misbehaving_clients),
     ]
 }
@@ -474,6 +475,36 @@ fn reports_events() {
     client.wait_for_end(soon()).unwrap();
     client.retire(soon()).unwrap();
     assert_eq!(reader.try_next().unwrap(), None);
+}
+
+fn replaces_itself() {
+    let place = Place::new();
+    let (mut client, guest) = place.guest();
+    let mut other = place.attach();
+    let mut qmp = Qmp::open(&mut client);
+    client.lock("upgrading", soon()).unwrap();
+    let before = client.status(soon()).unwrap();
+    // Under way while the program changes: half a command, and one that is not answered.
+    writeln!(qmp.0.get_mut(), "{}", json!({ "execute": "silence", "id": 1 })).unwrap();
+    assert_eq!(qmp.ask(json!({ "execute": "stop", "id": 2 }))["id"], 2);
+    qmp.0.get_mut().write_all(b"{\"execute\":").unwrap();
+    for _ in 0..3 {
+        client.replace(soon()).unwrap();
+    }
+    writeln!(qmp.0.get_mut(), "\"cont\",\"id\":3}}").unwrap();
+    assert_eq!(qmp.hear(), json!({ "return": { "did": "cont" }, "id": 3 }));
+    let after = other.status(soon()).unwrap();
+    // The same process, and it still has its guest, its lock and its clients.
+    assert_eq!(before, after);
+    assert_eq!(after.locked.unwrap().purpose, "upgrading");
+    let refused = other.lock("meddling", Wait::NOT).unwrap_err();
+    assert!(refused.to_string().contains("held by upgrading"), "{refused}");
+    assert!(Client::start(&place.dir, &place.settings(), soon()).is_err());
+    assert!(guest.is_alive());
+    assert_eq!(qmp.ask(json!({ "execute": "quit", "id": 4 }))["return"]["did"], "quit");
+    assert_eq!(client.wait_for_end(soon()).unwrap(), ExitStatus::Exited(7));
+    client.retire(soon()).unwrap();
+    place.check_empty();
 }
 
 /// A client that speaks for itself.

@@ -60,7 +60,7 @@ impl Server {
             Request::Signal { number } => self.signal(number).map(done),
             Request::SetNotes { notes } => self.set_notes(notes).map(done),
             Request::Retire => self.retire(client).map(done),
-            Request::Replace { path } => Err(invalid(&format!("cannot become '{path}'"))),
+            Request::Replace { path } => self.replace(client, number, &path),
         }
     }
 
@@ -82,7 +82,7 @@ impl Server {
         self.listen(record)
     }
 
-    fn adopt(&mut self) -> Result<()> {
+    pub(super) fn adopt(&mut self) -> Result<()> {
         if self.record.is_some() {
             return Err(invalid("this controller has a guest already"));
         }
