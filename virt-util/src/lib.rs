@@ -10,10 +10,12 @@
 //! | [`eventlog`] | what happened, numbered, for every process that wants to know |
 //! | [`journal`] | what was done, so that it can be undone, by whoever is left |
 //! | [`process`], [`spawn`], [`socket`] | processes by handle, children that disturb nobody, sockets below long paths |
+//! | [`systemd`] | scopes, which outlive the service that started them |
 //! | [`uri`] | connection URIs |
 //! | [`controller`] | the small process that stays with a running guest |
 
 pub mod controller;
+mod dbus;
 pub mod dir;
 pub mod error;
 pub mod eventlog;
@@ -27,6 +29,7 @@ pub mod process;
 pub mod root;
 pub mod socket;
 pub mod spawn;
+pub mod systemd;
 pub mod uri;
 pub mod wait;
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::channel::Channel;
 use super::protocol::{self, LockHolder, NoticeLine, Numbered, Reply, Request, VERSION, Welcome};
 use super::record::{LOCK, Record, SOCKET};
-use super::{Notice, Settings, Status, launch, record};
+use super::{Notice, Settings, Status, launch, record, scope};
 use crate::dir::Dir;
 use crate::lock::{Acquired, Lock};
 use crate::owner::Owner;
@@ -57,6 +57,7 @@ impl DeadGuest {
     ///
     /// When a file cannot be removed.
     pub fn retire(self) -> Result<()> {
+        scope::sweep();
         record::remove(&self.dir)
     }
 }

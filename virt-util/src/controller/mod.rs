@@ -54,6 +54,7 @@ mod monitor;
 pub mod protocol;
 mod record;
 mod report;
+mod scope;
 mod server;
 
 use std::path::PathBuf;

@@ -16,6 +16,7 @@ use super::monitor::{Monitor, Session};
 use super::protocol::{NoticeLine, Refusal, Reply, line};
 use super::record::Record;
 use super::report::Reporter;
+use super::scope::OwnGroup;
 use crate::dir::Dir;
 use crate::lock::Lock;
 use crate::owner::Owner;
@@ -46,6 +47,8 @@ pub(super) struct Server {
     finish: Finish,
     /// From the first event on that is reported.
     reporter: Option<Reporter>,
+    /// Where no systemd keeps us.
+    group: Option<OwnGroup>,
     retired: bool,
 }
 
@@ -104,6 +107,7 @@ impl Server {
             guest_lock: GuestLock::default(),
             finish: Finish::NotYet,
             reporter: None,
+            group: None,
             retired: false,
         }
     }
@@ -128,6 +132,9 @@ impl Server {
         }
         if let Some(reporter) = self.reporter {
             reporter.close();
+        }
+        if let Some(group) = self.group {
+            group.leave();
         }
         Ok(())
     }

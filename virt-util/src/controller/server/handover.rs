@@ -16,6 +16,7 @@ use crate::controller::guest_lock::GuestLock;
 use crate::controller::launch;
 use crate::controller::monitor::{Monitor, Session, State};
 use crate::controller::record::{self, Record};
+use crate::controller::scope::OwnGroup;
 use crate::dir::Dir;
 use crate::lock::Lock;
 use crate::process::Process;
@@ -41,6 +42,7 @@ struct Frozen {
     last: u64,
     guest_lock: GuestLock,
     finish: FrozenFinish,
+    group: Option<std::path::PathBuf>,
     /// Who asked for the change, and is answered when it is done.
     answer: (u64, u64),
 }
@@ -171,6 +173,7 @@ impl Server {
             last: self.last,
             guest_lock: self.guest_lock.clone(),
             finish,
+            group: self.group.as_ref().map(|group| group.path().to_owned()),
             answer,
         }
     }
@@ -232,6 +235,7 @@ impl Server {
             FrozenFinish::Runs(frozen) => Finish::Runs(process(frozen)),
             FrozenFinish::Done => Finish::Done,
         };
+        self.group = frozen.group.map(OwnGroup::at);
         let (client, request) = frozen.answer;
         self.answer(client, request, Ok(Value::Null));
         // Lines that were read but not served before the change.

@@ -11,6 +11,7 @@ use crate::controller::guest_lock::Claim;
 use crate::controller::monitor::{EVENT_LIMIT, Session};
 use crate::controller::protocol::{self, LockHolder, NoticeLine, Reply, Request, Welcome};
 use crate::controller::record::{Record, SOCKET};
+use crate::controller::scope;
 use crate::controller::{Settings, Status};
 use crate::owner::Owner;
 use crate::process::Process;
@@ -79,6 +80,7 @@ impl Server {
         }
         let record = Record::new(settings);
         record.write(&self.dir)?;
+        self.group = scope::settle(&record.settings.title);
         self.listen(record)
     }
 
@@ -91,6 +93,9 @@ impl Server {
             Some(guest) => Process::of(&guest)?,
             None => None,
         };
+        if let Some(guest) = &self.guest {
+            self.group = scope::join(&record.settings.title, guest.pid());
+        }
         self.adopted = true;
         let settled = record.settled;
         self.listen(record)?;
