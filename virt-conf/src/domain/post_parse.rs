@@ -198,14 +198,14 @@ impl Domain {
     fn check_seclabels(&mut self) -> Result<()> {
         // Without a type it says no more than no label at all.
         self.seclabels.retain(|label| label.kind.is_some());
-        if self.seclabels.len() > 1 && self.seclabels.iter().any(|label| label.model.is_none()) {
-            return Err(refuse("missing security model when using multiple labels"));
-        }
         for (at, label) in self.seclabels.iter().enumerate() {
             let earlier = self.seclabels.iter().take(at).any(|other| other.model == label.model);
             if let Some(model) = label.model.as_deref().filter(|_| earlier) {
                 return Err(plain(format!("seclabel for model {model} is already provided")));
             }
+        }
+        if self.seclabels.len() > 1 && self.seclabels.iter().any(|label| label.model.is_none()) {
+            return Err(refuse("missing security model when using multiple labels"));
         }
         Ok(())
     }

@@ -212,12 +212,6 @@ impl Domain {
             let whole = !entry.nodes.is_empty();
             check_monitors(&entry.vcpus, whole, entry.monitors.iter().map(|monitor| &monitor.vcpus))?;
         }
-        for entry in &mut tune.cachetunes {
-            entry.id.get_or_insert_with(|| format!("vcpus_{}", entry.vcpus));
-        }
-        for entry in &mut tune.memorytunes {
-            entry.id.get_or_insert_with(|| format!("vcpus_{}", entry.vcpus));
-        }
         Ok(())
     }
 }
