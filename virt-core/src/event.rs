@@ -127,6 +127,8 @@ impl Events {
     pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Notice>> {
         if self.waiting.is_empty() {
             let source = &self.source;
+            // A call whose time is up before it begins is refused; a look at what is there takes a moment too.
+            let timeout = timeout.max(Duration::from_millis(1));
             let batch = match self.connection.with_timeout(timeout).call(|call| source.next(call, BATCH)) {
                 Ok(batch) => batch,
                 Err(error) if error.code() == ErrorCode::OPERATION_TIMEOUT => return Ok(None),

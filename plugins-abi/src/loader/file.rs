@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::Path;
 
 use object::Endianness;
-use object::elf::FileHeader64;
-use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
-use object::read::{Object as _, ObjectSection as _, ReadCache, ReadRef};
+use object::elf::{self, FileHeader64};
+use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
+use object::read::{ReadCache, ReadRef};
 
 use super::{refuse, refuse_because};
 use crate::Result;
@@ -33,19 +33,24 @@ pub fn read_manifest(path: &Path) -> Result<FoundManifest> {
         let why = format!("it is truncated: it should have {promised} bytes, and has {length}");
         return Err(refuse(path, why).hint("copy the file again"));
     }
-    let elf = ElfFile64::<Endianness, _>::parse(&cache).map_err(no_elf)?;
-    if elf.kind() != object::ObjectKind::Dynamic {
+    // Only the headers are read: a symbol table, which a plugin that is not stripped has, is megabytes.
+    let header = FileHeader64::<Endianness>::parse(&cache).map_err(no_elf)?;
+    let endian = header.endian().map_err(no_elf)?;
+    if header.e_type(endian) != elf::ET_DYN {
         return Err(refuse(path, "it is an ELF file, but not a shared object"));
     }
-    if elf.architecture() != native() {
-        return Err(refuse(path, format!("it is for another architecture, {:?}", elf.architecture())));
+    if header.e_machine(endian) != native() {
+        let why = format!("it is for another architecture (ELF machine {})", header.e_machine(endian).0);
+        return Err(refuse(path, why));
     }
     let no_driver = || refuse(path, format!("it is not a driver: it has no section {SECTION}"));
-    let section = elf.section_by_name(SECTION).ok_or_else(no_driver)?;
-    let data = section
-        .data_range(section.address(), section.size().min(SIZE as u64))
-        .map_err(|error| refuse_because(path, "its manifest cannot be read", error))?
-        .ok_or_else(no_driver)?;
+    let unreadable = |error| refuse_because(path, "its manifest cannot be read", error);
+    let sections = header.section_headers(endian, &cache).map_err(unreadable)?;
+    let names = header.section_strings(endian, &cache, sections).map_err(unreadable)?;
+    let mut sections = sections.iter();
+    let section = sections.find(|section| section.name(endian, names).is_ok_and(|name| name == SECTION.as_bytes()));
+    let data = section.ok_or_else(no_driver)?.data(endian, &cache).map_err(unreadable)?;
+    let data = data.get(..SIZE).unwrap_or(data);
     Manifest::parse(data).ok_or_else(|| {
         refuse(path, "it is not a driver that this host understands: its manifest is of another kind")
             .hint("build the plugin again, against the plugins-abi of this host")
@@ -66,25 +71,26 @@ fn promised_length<'a>(data: impl ReadRef<'a>) -> object::Result<u64> {
     // Segments are listed in a table that may itself be missing.
     let Ok(segments) = header.program_headers(endian, data) else { return Ok(end) };
     let ends =
-        segments.iter().filter(|segment| segment.p_type(endian) == object::elf::PT_LOAD).map(|segment| {
+        segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).map(|segment| {
             let (offset, size) = segment.file_range(endian);
             offset.saturating_add(size)
         });
     Ok(ends.fold(end, u64::max))
 }
 
-const fn native() -> object::Architecture {
+/// This machine's number in ELF headers; nothing matches on machines that are not in the list.
+const fn native() -> elf::Machine {
     if cfg!(target_arch = "x86_64") {
-        object::Architecture::X86_64
+        elf::EM_X86_64
     } else if cfg!(target_arch = "aarch64") {
-        object::Architecture::Aarch64
+        elf::EM_AARCH64
     } else if cfg!(target_arch = "riscv64") {
-        object::Architecture::Riscv64
+        elf::EM_RISCV
     } else if cfg!(target_arch = "s390x") {
-        object::Architecture::S390x
+        elf::EM_S390
     } else if cfg!(target_arch = "powerpc64") {
-        object::Architecture::PowerPc64
+        elf::EM_PPC64
     } else {
-        object::Architecture::Unknown
+        elf::EM_NONE
     }
 }
