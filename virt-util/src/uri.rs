@@ -109,14 +109,14 @@ impl std::str::FromStr for Uri {
         let generic = Generic::parse(text).map_err(|error| refuse(&error.to_string()))?;
         let not_text = || refuse("an escape sequence does not decode to UTF-8");
         let authority = generic.authority();
-        let host = authority.as_ref().map(|authority| authority.host());
+        let host = authority.as_ref().map(fluent_uri::component::Authority::host);
         let host = host.map(|host| host.trim_start_matches('[').trim_end_matches(']'));
-        let user = authority.as_ref().and_then(|authority| authority.userinfo());
+        let user = authority.as_ref().and_then(fluent_uri::component::Authority::userinfo);
         Ok(Self {
             scheme: generic.scheme().as_str().to_ascii_lowercase(),
             user: user.map(|user| decode(user).ok_or_else(not_text)).transpose()?,
             host: host.filter(|host| !host.is_empty()).map(str::to_owned),
-            port: match authority.as_ref().and_then(|authority| authority.port()) {
+            port: match authority.as_ref().and_then(fluent_uri::component::Authority::port) {
                 Some(port) if !port.is_empty() => {
                     Some(port.as_str().parse().map_err(|_| refuse("the port is not a number up to 65535"))?)
                 }

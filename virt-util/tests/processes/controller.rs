@@ -46,6 +46,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
+/// Of a guest with a monitor.
+fn settings() -> Settings {
+    Settings { title: "test-guest".into(), monitor: Some("monitor.sock".into()), ..Settings::default() }
+}
+
 struct Place {
     scratch: tempfile::TempDir,
     dir: Dir,
@@ -60,17 +65,13 @@ impl Place {
         Self { scratch, dir }
     }
 
-    fn settings(&self) -> Settings {
-        Settings { title: "test-guest".into(), monitor: Some("monitor.sock".into()), ..Settings::default() }
-    }
-
     fn finish_log(&self) -> std::path::PathBuf {
         self.scratch.path().join("finished")
     }
 
     /// A settled guest, with its controller, and a client of it.
     fn guest(&self) -> (Client, Owner) {
-        let (mut client, guest) = start_guest(&self.dir, &self.settings());
+        let (mut client, guest) = start_guest(&self.dir, &settings());
         client.settle(soon()).unwrap();
         (client, guest)
     }
@@ -175,7 +176,7 @@ fn serves_several_clients() {
     let status = second.status(soon()).unwrap();
     assert_eq!((status.guest, status.ended, status.adopted), (Some(guest), None, false));
     assert_eq!(status.greeting.unwrap()["version"]["qemu"]["major"], 10);
-    assert_eq!(status.settings, place.settings());
+    assert_eq!(status.settings, settings());
 
     let (mut one, mut other) = (Qmp::open(&mut first), Qmp::open(&mut second));
     // Both use the same id, and the first to ask is not the first to be answered.
@@ -243,7 +244,7 @@ fn start_elsewhere(place: &Place, settings: &Settings, settle: &str) -> (crate::
 
 fn outlives_its_client() {
     let place = Place::new();
-    let (mut starter, guest) = start_elsewhere(&place, &place.settings(), "settle");
+    let (mut starter, guest) = start_elsewhere(&place, &settings(), "settle");
     starter.kill();
     assert!(guest.is_alive());
     let mut client = place.attach();
@@ -259,11 +260,11 @@ fn outlives_its_client() {
 
 fn kills_what_was_not_settled() {
     let place = Place::new();
-    let settings = Settings {
+    let wanted = Settings {
         finish: vec![place.finish_log().display().to_string(), place.dir.path().display().to_string()],
-        ..place.settings()
+        ..settings()
     };
-    let (mut starter, guest) = start_elsewhere(&place, &settings, "leave it");
+    let (mut starter, guest) = start_elsewhere(&place, &wanted, "leave it");
     let controller = place.attach().status(soon()).unwrap().controller;
     starter.kill();
     wait_for_end(guest);
@@ -272,7 +273,7 @@ fn kills_what_was_not_settled() {
     place.check_empty();
 
     // The same when the controller is killed first, and the starter has not noticed.
-    let (starter, guest) = start_elsewhere(&place, &place.settings(), "leave it");
+    let (starter, guest) = start_elsewhere(&place, &settings(), "leave it");
     kill_9(place.attach().status(soon()).unwrap().controller);
     assert!(guest.is_alive());
     let mut client = place.attach();
@@ -319,11 +320,11 @@ fn is_replaced_once() {
 fn has_a_guest_finished_once() {
     let place = Place::new();
     let log = place.finish_log();
-    let settings = Settings {
+    let wanted = Settings {
         finish: vec![log.display().to_string(), place.dir.path().display().to_string()],
-        ..place.settings()
+        ..settings()
     };
-    let (mut client, _) = start_guest(&place.dir, &settings);
+    let (mut client, _) = start_guest(&place.dir, &wanted);
     client.settle(soon()).unwrap();
     let controller = client.status(soon()).unwrap().controller;
     client.lock("watching", soon()).unwrap();
@@ -345,7 +346,7 @@ fn both_killed() {
     kill_9(guest);
     let Attached::Dead(dead) = Client::attach(&place.dir, soon()).unwrap() else { panic!() };
     assert_eq!((dead.guest, dead.ended), (Some(guest), None));
-    let error = Client::start(&place.dir, &place.settings(), soon()).unwrap_err();
+    let error = Client::start(&place.dir, &settings(), soon()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::OPERATION_INVALID);
     // Another one waits until this one has done.
     let error = Client::attach(&place.dir, Wait::at_most(Duration::from_millis(20))).unwrap_err();
@@ -398,7 +399,7 @@ fn lock_is_fair() {
 
 fn start_failures() {
     let place = Place::new();
-    let mut client = Client::start(&place.dir, &place.settings(), soon()).unwrap();
+    let mut client = Client::start(&place.dir, &settings(), soon()).unwrap();
     let missing = Program { path: "/nonexistent".into(), ..Program::default() };
     let error = client.spawn(&missing, vec![(10, listener(&place.dir))], soon()).unwrap_err();
     assert_eq!(error.to_string(), "cannot run '/nonexistent': No such file or directory");
@@ -409,7 +410,7 @@ fn start_failures() {
     client.retire(soon()).unwrap();
 
     // It ends before its monitor says anything.
-    let mut client = Client::start(&place.dir, &place.settings(), soon()).unwrap();
+    let mut client = Client::start(&place.dir, &settings(), soon()).unwrap();
     let brief = Program { path: "/bin/false".into(), ..Program::default() };
     let error = client.spawn(&brief, vec![(10, listener(&place.dir))], soon()).unwrap_err();
     assert!(
@@ -419,18 +420,18 @@ fn start_failures() {
     client.retire(soon()).unwrap();
 
     // It never says anything.
-    let mut client = Client::start(&place.dir, &place.settings(), soon()).unwrap();
+    let mut client = Client::start(&place.dir, &settings(), soon()).unwrap();
     let silent = Program { path: "/bin/sleep".into(), args: vec!["60".into()], ..Program::default() };
     let wait = Wait::at_most(Duration::from_millis(20));
     let error = client.spawn(&silent, vec![(10, listener(&place.dir))], wait).unwrap_err();
     assert_eq!(error.code(), ErrorCode::OPERATION_TIMEOUT);
     assert_eq!(client.status(soon()).unwrap().ended, Some(ExitStatus::Signalled(9)));
-    let error = Client::start(&place.dir, &place.settings(), soon()).unwrap_err();
+    let error = Client::start(&place.dir, &settings(), soon()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::OPERATION_INVALID);
     client.retire(soon()).unwrap();
 
     // A client that goes before it came to a guest.
-    let mut client = Client::start(&place.dir, &place.settings(), soon()).unwrap();
+    let mut client = Client::start(&place.dir, &settings(), soon()).unwrap();
     let controller = client.status(soon()).unwrap().controller;
     drop(client);
     wait_for_end(controller);
@@ -442,7 +443,7 @@ fn reports_events() {
     let guest = uuid::Uuid::from_u128(7);
     let run = Dir::open(place.scratch.path()).unwrap();
     let rule = |event: &str, unlocked_only, state| Rule { event: event.into(), unlocked_only, state };
-    let settings = Settings {
+    let wanted = Settings {
         rules: vec![rule("STOP", true, Some((3, 5))), rule("RESET", false, None)],
         report: Some(Report {
             directory: place.scratch.path().into(),
@@ -450,10 +451,10 @@ fn reports_events() {
             events: "events".into(),
             guest,
         }),
-        ..place.settings()
+        ..settings()
     };
     let mut reader = EventLog::open(&run, "events").unwrap().reader(From::Now).unwrap();
-    let (mut client, _) = start_guest(&place.dir, &settings);
+    let (mut client, _) = start_guest(&place.dir, &wanted);
     let emit = |client: &mut Client, name: &str| {
         client.command("event", Some(json!({ "name": name })), &[], soon()).unwrap();
     };
@@ -499,7 +500,7 @@ fn replaces_itself() {
     assert_eq!(after.locked.unwrap().purpose, "upgrading");
     let refused = other.lock("meddling", Wait::NOT).unwrap_err();
     assert!(refused.to_string().contains("held by upgrading"), "{refused}");
-    assert!(Client::start(&place.dir, &place.settings(), soon()).is_err());
+    assert!(Client::start(&place.dir, &settings(), soon()).is_err());
     assert!(guest.is_alive());
     assert_eq!(qmp.ask(json!({ "execute": "quit", "id": 4 }))["return"]["did"], "quit");
     assert_eq!(client.wait_for_end(soon()).unwrap(), ExitStatus::Exited(7));

@@ -4,6 +4,7 @@
 
 mod controller;
 mod roles;
+mod storage;
 
 use std::process::ExitCode;
 
@@ -14,7 +15,7 @@ fn main() -> ExitCode {
     if let Some(status) = roles::play() {
         return status;
     }
-    let trials: Vec<Trial> = [controller::trials()].into_iter().flatten().collect();
+    let trials: Vec<Trial> = [controller::trials(), storage::trials()].into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

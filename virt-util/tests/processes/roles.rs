@@ -16,6 +16,10 @@ pub(crate) fn play() -> Option<ExitCode> {
         "role-guest" => guest(args),
         "role-starter" => crate::controller::starter(args),
         "role-locker" => crate::controller::locker(args),
+        "role-holder" => crate::storage::holder(args),
+        "role-appender" => crate::storage::appender(args),
+        "role-definer" => crate::storage::definer(args),
+        "role-worker" => crate::storage::worker(args),
         _ => return None,
     }
     Some(ExitCode::SUCCESS)
