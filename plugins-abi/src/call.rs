@@ -46,7 +46,7 @@ struct CallAccessors {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, StableAbi)]
 pub struct Caller {
-    /// The process.
+    /// Number of the process that made the call.
     pub process: i32,
     /// Its effective user.
     pub user: u32,

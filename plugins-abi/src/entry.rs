@@ -58,6 +58,7 @@ impl RootModule for DriverModuleRef {
 }
 
 /// The symbol that every plugin exports.
+#[cfg(feature = "loader")]
 pub(crate) const SYMBOL: &str = "virt_driver_module_v1";
 
 /// Makes a cdylib a plugin: `virt_core::export_driver!(virt_driver_test::TestDriver);` is its whole source.

@@ -41,7 +41,7 @@ const MAGIC: &str = "virt-driver 1\n";
 /// A [`Manifest`] that was read from a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundManifest {
-    /// Its name.
+    /// Unique among the drivers of a host; not empty.
     pub name: String,
     /// Its own version.
     pub version: String,

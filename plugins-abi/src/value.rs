@@ -10,7 +10,7 @@ use crate::Cross;
 pub struct TypedParameter {
     /// The name, `cpu_shares`; at most 79 bytes where C is to read it.
     pub field: String,
-    /// The value.
+    /// A number or text, as libvirt's parameter of that name has it.
     pub value: TypedValue,
 }
 

@@ -65,7 +65,7 @@ pub fn kinds() -> &'static [&'static dyn Kind] {
 /// One case, and what came of it.
 #[derive(Debug)]
 pub struct Report<'a> {
-    /// The case.
+    /// What was tried.
     pub case: Case<'a>,
     /// What came of it.
     pub outcome: Outcome,

@@ -53,7 +53,7 @@ fn what_is_not_a_plugin_is_refused() {
         -
     "#]],
     );
-    let (_directory, path) = plugin(|bytes| bytes.clear());
+    let (_directory, path) = plugin(std::vec::Vec::clear);
     check(
         &path,
         expect![[r#"

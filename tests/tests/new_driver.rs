@@ -49,7 +49,7 @@ fn check(plugins: &Path, name: &str) {
     assert_eq!((driver.name.as_str(), &driver.schemes[..]), (name, &[name.to_owned()][..]));
     assert!(matches!(driver.state, DriverState::Available), "{driver:?}");
 
-    let connection = Connection::builder().uri(&format!("{name}:///")).registry(&registry).open().unwrap();
+    let connection = Connection::builder().uri(format!("{name}:///")).registry(&registry).open().unwrap();
     let xml = "<domain type='test'><name>one</name><memory>1024</memory><os><type>hvm</type></os></domain>";
     let guest = connection.define_domain(xml, DefineDomain::empty()).unwrap();
     guest.start(StartDomain::empty()).unwrap();

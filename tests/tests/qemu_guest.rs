@@ -128,7 +128,8 @@ fn read_until(console: &mut Stream, text: &str) -> String {
     seen
 }
 
-const SERIAL: &str = "<serial type='pty'><target type='isa-serial' port='0'><model name='isa-serial'/></target></serial>";
+const SERIAL: &str =
+    "<serial type='pty'><target type='isa-serial' port='0'><model name='isa-serial'/></target></serial>";
 
 #[test]
 fn a_guest_boots_is_talked_to_and_shuts_down() {

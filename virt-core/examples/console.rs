@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let prompt = arguments.next();
     let command = arguments.next().unwrap_or_else(|| "echo hello".to_owned());
 
-    let connection = Connection::builder().uri(uri).timeout(Duration::from_secs(60)).open()?;
+    let connection = Connection::builder().uri(uri).timeout(Duration::from_mins(1)).open()?;
     let guest = connection.create_domain(&xml, StartDomain::empty())?;
     let mut console = guest.open_console(None, OpenConsole::FORCE)?.with_timeout(Duration::from_secs(30));
     if let Some(prompt) = prompt {

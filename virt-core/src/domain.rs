@@ -34,7 +34,7 @@ impl DomainEntry {
         Self { connection: connection.clone(), summary }
     }
 
-    /// The domain.
+    /// A handle of the domain in this line.
     pub fn domain(&self) -> Domain {
         Domain {
             connection: self.connection.clone(),
@@ -73,7 +73,7 @@ impl Domain {
         &self.name
     }
 
-    /// Its UUID.
+    /// What identifies it everywhere; it never changes.
     pub fn uuid(&self) -> Uuid {
         self.uuid
     }

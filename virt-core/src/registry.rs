@@ -84,7 +84,7 @@ pub struct FoundDriver {
     pub path: Option<PathBuf>,
     /// Its name; empty where the file does not tell.
     pub name: String,
-    /// Its version.
+    /// The driver's own, not the library's.
     pub version: String,
     /// The version of the ABI that it was built with.
     pub abi: String,

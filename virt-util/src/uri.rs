@@ -55,7 +55,7 @@ impl Uri {
         self.host.as_deref()
     }
 
-    /// The port.
+    /// Where the host listens; absent: where the transport usually does.
     pub fn port(&self) -> Option<u16> {
         self.port
     }

@@ -109,7 +109,7 @@ pub(crate) fn summary() -> Result<Option<Summary>> {
             }
             (Outcome::Failed(_), true) => open += 1,
             (Outcome::Failed(text), false) if report.exception.is_none() => {
-                failures.push((name(), text.clone()))
+                failures.push((name(), text.clone()));
             }
             _ => {}
         }

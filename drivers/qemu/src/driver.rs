@@ -26,7 +26,7 @@ use crate::probe::Probes;
 use crate::state::Store;
 use crate::{host, wait_of};
 
-/// QEMU's driver.
+/// Guests in QEMU, under the system's, the session's or an application's own root.
 pub struct QemuDriver {
     host: Host,
 }

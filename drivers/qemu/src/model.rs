@@ -1,10 +1,10 @@
 //! Questions about a domain document that several parts of the driver ask.
 
 use virt_conf::model::{
-    BootDevice, CharSource, ConsoleTargetType, Controller, ControllerKind, DeviceAddress, DeviceInfo,
-    DiskDevice, Domain, DomainType, HostDeviceAddress, Hostdev, Interface, InterfaceKind, MdevHostdev,
-    NumaCell, PciModel, PciSlot, ScsiHostHostdev, ScsiHostdev, SubsystemDevice, Switch, Teaming, UsbHostdev,
-    UsbHostdevSource, UsbModel, VirtioModel,
+    BootDevice, ConsoleTargetType, Controller, ControllerKind, DeviceAddress, DeviceInfo, DiskDevice, Domain,
+    DomainType, HostDeviceAddress, Hostdev, Interface, InterfaceKind, MdevHostdev, NumaCell, PciModel,
+    PciSlot, ScsiHostHostdev, ScsiHostdev, SubsystemDevice, Switch, Teaming, UsbHostdev, UsbHostdevSource,
+    UsbModel, VirtioModel,
 };
 
 use crate::caps::{Accelerator, Arch, Board};
@@ -225,7 +225,7 @@ pub(crate) fn hostdevs(domain: &Domain) -> Vec<HostdevRef<'_>> {
 ///
 /// A device's own order wins; where no device has one, the first of each kind takes the place of its kind in `<os>`.
 #[derive(Debug, Default)]
-pub struct BootIndices {
+pub(crate) struct BootIndices {
     disks: Vec<Option<u32>>,
     interfaces: Vec<Option<u32>>,
 }
@@ -272,9 +272,4 @@ impl BootIndices {
     pub(crate) fn interface(&self, position: usize) -> Option<u32> {
         self.interfaces.get(position).copied().flatten()
     }
-}
-
-/// Whether a character device's host end needs SPICE.
-pub(crate) fn needs_spice(source: &CharSource) -> bool {
-    matches!(source, CharSource::SpiceVmc | CharSource::SpicePort(_))
 }

@@ -33,7 +33,7 @@ driver_api! {
 }
 
 driver_api! {
-    /// Events.
+    /// Telling what happens, to any number of readers.
     pub trait Events in events {
         /// From now on, or from the event of this number on where it is still kept.
         #[api(read, "virConnectDomainEventRegisterAny", since "1.0")]

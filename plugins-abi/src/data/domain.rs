@@ -19,13 +19,13 @@ abi_data! {
     /// One line of a list.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct DomainSummary as DomainSummaryAbi {
-        /// Its name.
+        /// Unique in its driver, and what people call it.
         pub name: String,
-        /// Its UUID.
+        /// Unique everywhere, and never changes.
         pub uuid: Uuid,
         /// Its number while it runs.
         pub id: Option<u32>,
-        /// Its state.
+        /// What it was doing when the list was made.
         pub state: DomainState,
         /// Why it is in that state; the meaning depends on the state, see [`DomainState::reason`].
         pub reason: i32,
@@ -40,7 +40,7 @@ abi_data! {
     /// `virDomainInfo`
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct DomainInfo as DomainInfoAbi {
-        /// The state.
+        /// What it is doing.
         pub state: DomainState,
         /// The largest memory it may have, in KiB.
         pub maximum_memory: u64,
@@ -55,7 +55,7 @@ abi_data! {
     /// The state, and why.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct DomainStatus as DomainStatusAbi {
-        /// The state.
+        /// What it is doing; the reason depends on it.
         pub state: DomainState,
         /// The reason, see [`DomainState::reason`].
         pub reason: i32,

@@ -48,7 +48,8 @@ pub fn read_manifest(path: &Path) -> Result<FoundManifest> {
     let sections = header.section_headers(endian, &cache).map_err(unreadable)?;
     let names = header.section_strings(endian, &cache, sections).map_err(unreadable)?;
     let mut sections = sections.iter();
-    let section = sections.find(|section| section.name(endian, names).is_ok_and(|name| name == SECTION.as_bytes()));
+    let section =
+        sections.find(|section| section.name(endian, names).is_ok_and(|name| name == SECTION.as_bytes()));
     let data = section.ok_or_else(no_driver)?.data(endian, &cache).map_err(unreadable)?;
     let data = data.get(..SIZE).unwrap_or(data);
     Manifest::parse(data).ok_or_else(|| {
@@ -70,11 +71,10 @@ fn promised_length<'a>(data: impl ReadRef<'a>) -> object::Result<u64> {
     let end = tables.into_iter().max().unwrap_or_default();
     // Segments are listed in a table that may itself be missing.
     let Ok(segments) = header.program_headers(endian, data) else { return Ok(end) };
-    let ends =
-        segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).map(|segment| {
-            let (offset, size) = segment.file_range(endian);
-            offset.saturating_add(size)
-        });
+    let ends = segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).map(|segment| {
+        let (offset, size) = segment.file_range(endian);
+        offset.saturating_add(size)
+    });
     Ok(ends.fold(end, u64::max))
 }
 

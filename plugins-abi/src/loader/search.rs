@@ -69,7 +69,7 @@ impl SearchPath {
         this
     }
 
-    /// The directories.
+    /// What is searched, first to last.
     pub fn directories(&self) -> impl Iterator<Item = &Path> {
         self.directories.iter().map(|directory| directory.path.as_path())
     }

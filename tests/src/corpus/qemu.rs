@@ -85,9 +85,9 @@ pub(super) fn capabilities(case: &Case<'_>) -> Result<Capabilities> {
             for word in words.iter().filter(|word| **word != "QEMU_CAPS_LAST") {
                 let flag = flag(word)?;
                 if add {
-                    caps.flags.insert(flag)
+                    caps.flags.insert(flag);
                 } else {
-                    caps.flags.remove(flag)
+                    caps.flags.remove(flag);
                 }
                 if flag == Flag::Kvm && !add {
                     caps.kvm = None;

@@ -71,7 +71,7 @@ pub enum BackupTransport {
     Fd,
 }
 
-/// The disks of a backup.
+/// Which disks are backed up, and where to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "disks", keep_empty)]
 pub struct BackupDisks {
@@ -139,7 +139,7 @@ pub enum BackupDiskMode {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "target")]
 pub struct BackupStore {
-    /// The file.
+    /// Where on the host it is written.
     #[xml(attr)]
     pub file: Option<String>,
     /// The block device.

@@ -178,7 +178,7 @@ pub struct EncryptionIvgen {
     /// Algorithm, `plain64`, `essiv`.
     #[xml(attr)]
     pub name: String,
-    /// Its hash.
+    /// Digest that the vectors are made with, `sha256`.
     #[xml(attr)]
     pub hash: Option<String>,
 }

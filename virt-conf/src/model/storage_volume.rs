@@ -82,7 +82,7 @@ pub struct VolumeSource {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "device")]
 pub struct VolumeDevice {
-    /// Its path.
+    /// Where it is on the host; set by its pool.
     #[xml(attr)]
     pub path: String,
     /// Which parts of it.
@@ -123,7 +123,7 @@ pub struct VolumeTarget {
     pub features: Option<VolumeFeatures>,
 }
 
-/// The format of a volume.
+/// How its bytes are laid out.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "format")]
 pub struct VolumeFormatElement {
@@ -218,7 +218,7 @@ pub struct VolumeFeatures {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "backingStore", keep_open)]
 pub struct VolumeBackingStore {
-    /// Its path.
+    /// Where that image is.
     #[xml(child_text)]
     pub path: Option<String>,
     /// Its format; default: raw.

@@ -226,11 +226,11 @@ pub(super) fn entries<'a>(devices: &'a mut Devices, context: Context<'_>) -> Vec
     for (at, crypto) in devices.cryptos.iter_mut().enumerate() {
         add(Class::Crypto, at, wants.virtio, true, None, &mut crypto.info);
     }
-    if let Some(iommu) = &mut devices.iommu {
-        if iommu.model == IommuModel::Virtio {
-            let needs = (wants.pcie - Connect::HOTPLUG) | Connect::INTEGRATED;
-            add(Class::Iommu, 0, needs, false, None, &mut iommu.info);
-        }
+    if let Some(iommu) = &mut devices.iommu
+        && iommu.model == IommuModel::Virtio
+    {
+        let needs = (wants.pcie - Connect::HOTPLUG) | Connect::INTEGRATED;
+        add(Class::Iommu, 0, needs, false, None, &mut iommu.info);
     }
     for (at, video) in devices.videos.iter_mut().enumerate() {
         let kind = video.model.as_ref().and_then(|model| model.kind);
@@ -246,7 +246,7 @@ pub(super) fn entries<'a>(devices: &'a mut Devices, context: Context<'_>) -> Vec
         add(
             Class::Video,
             at,
-            needs - Connect::HOTPLUG | (needs & Connect::HOTPLUG),
+            (needs - Connect::HOTPLUG) | (needs & Connect::HOTPLUG),
             virtio,
             None,
             &mut video.info,

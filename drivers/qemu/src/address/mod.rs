@@ -63,7 +63,7 @@ fn assign_memory_slots(domain: &mut Domain) {
         .collect();
     for memory in &mut domain.devices.memories {
         if memory.info.address.is_none() && has_slot(memory.model) {
-            let slot = (0..).find(|slot| !used.contains(slot)).unwrap_or(0);
+            let slot = (0..=u32::MAX).find(|slot| !used.contains(slot)).unwrap_or(0);
             used.push(slot);
             memory.info.address = Some(DeviceAddress::Dimm(DimmAddress { slot, base: 0 }));
         }

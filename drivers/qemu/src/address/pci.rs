@@ -237,10 +237,11 @@ fn settle_multifunction(domain: &mut Domain, context: Context<'_>) {
         let Some(at) = known(entry.info).filter(|at| at.function == 0) else { continue };
         let shared =
             further.iter().any(|other| (other.domain, other.bus, other.slot) == (at.domain, at.bus, at.slot));
-        if let Some(DeviceAddress::Pci(pci)) = &mut entry.info.address {
-            if shared && pci.multifunction.is_none() {
-                pci.multifunction = Some(Switch::On);
-            }
+        if let Some(DeviceAddress::Pci(pci)) = &mut entry.info.address
+            && shared
+            && pci.multifunction.is_none()
+        {
+            pci.multifunction = Some(Switch::On);
         }
     }
 }
@@ -305,7 +306,7 @@ fn settle_bridges(domain: &mut Domain, context: Context<'_>) -> Result<()> {
             }
             PciModel::PciRoot if context.board.is_pseries() => {
                 if target.index.is_none() {
-                    let free = (0..).find(|free| !root_indices.contains(free)).unwrap_or(index);
+                    let free = (0..=u32::MAX).find(|free| !root_indices.contains(free)).unwrap_or(index);
                     root_indices.push(free);
                     target.index = Some(free);
                 }

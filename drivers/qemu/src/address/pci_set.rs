@@ -268,13 +268,6 @@ impl PciSlots {
         Ok(())
     }
 
-    /// Gives the function at `at` back.
-    pub(crate) fn release(&mut self, at: PciSlot) {
-        if let Some(bus) = self.buses.get_mut(at.bus as usize) {
-            bus.functions[at.slot as usize & 31] &= !(1 << (at.function & 7));
-        }
-    }
-
     /// A free place for a device that needs `needs`; `function` `None` asks for a slot of its own.
     pub(crate) fn reserve_next(
         &mut self,
@@ -343,10 +336,11 @@ impl PciSlots {
                 return Some(at(slot, function));
             }
             let shared = bus.aggregate & (1 << slot) != 0;
-            if needs.contains(Connect::AGGREGATE) && shared {
-                if let Some(free) = (0..8).find(|function| used & (1 << function) == 0) {
-                    return Some(at(slot, free));
-                }
+            if needs.contains(Connect::AGGREGATE)
+                && shared
+                && let Some(free) = (0..8).find(|function| used & (1 << function) == 0)
+            {
+                return Some(at(slot, free));
             }
         }
         None

@@ -75,7 +75,7 @@ pub struct AcceleratorCapabilities {
     pub machines: Vec<MachineType>,
 }
 
-/// A machine type.
+/// A machine type that this binary can run, with what libvirt asks of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MachineType {
     /// The versioned name: `pc-q35-10.0`.
@@ -100,7 +100,7 @@ pub struct MachineType {
     pub acpi: Option<bool>,
 }
 
-/// A CPU model.
+/// A CPU model that this binary knows for one accelerator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuModel {
     /// The name on the command line: `Haswell`.
@@ -133,7 +133,7 @@ pub struct HostCpu {
 pub struct HostCpuProperty {
     /// QEMU's name.
     pub name: String,
-    /// Its value.
+    /// What QEMU answered for it.
     pub value: HostCpuValue,
     /// Whether it survives migration; `None` when unknown.
     pub migratable: Option<bool>,

@@ -247,7 +247,7 @@ fn common_props(props: Props, image: &Image<'_>, effective: bool) -> Props {
     let mut props = if effective {
         let props = props.flag("read-only", image.readonly);
         props
-            .opt_text("discard", image.tuning.discard.map(|discard| discard.as_str()))
+            .opt_text("discard", image.tuning.discard.map(virt_conf::model::DiskDiscard::as_str))
             .opt_text("detect-zeroes", image.tuning.detect_zeroes)
     } else {
         props.flag("auto-read-only", true).text("discard", "unmap")

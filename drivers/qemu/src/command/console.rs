@@ -43,10 +43,10 @@ impl Builder<'_, '_> {
             model => model.as_str(),
         };
         let mut props = Props::device(driver).text("chardev", chardev).text("id", alias(&serial.info)?);
-        if model == SerialTargetModel::IsaSerial {
-            if let Some(port) = serial.target.port {
-                props.set("index", port);
-            }
+        if model == SerialTargetModel::IsaSerial
+            && let Some(port) = serial.target.port
+        {
+            props.set("index", port);
         }
         self.address(&mut props, &serial.info)?;
         Ok(Some(props))

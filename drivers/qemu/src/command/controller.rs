@@ -49,11 +49,12 @@ impl Builder<'_, '_> {
     pub(crate) fn controllers_of(&mut self, kind: ControllerType) -> Result<()> {
         let domain = self.domain;
         for controller in &domain.devices.controllers {
-            if controller_type(controller) == kind && !self.is_built_in(controller) {
-                if let Some(props) = self.controller(controller)? {
-                    self.zpci(&controller.info)?;
-                    self.device(&props);
-                }
+            if controller_type(controller) == kind
+                && !self.is_built_in(controller)
+                && let Some(props) = self.controller(controller)?
+            {
+                self.zpci(&controller.info)?;
+                self.device(&props);
             }
         }
         Ok(())

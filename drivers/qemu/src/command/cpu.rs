@@ -31,11 +31,6 @@ pub(crate) fn qemu_feature_name(name: &str) -> &str {
     FEATURE_NAMES.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs)
 }
 
-/// libvirt's name of a CPU feature.
-pub(crate) fn libvirt_feature_name(name: &str) -> &str {
-    FEATURE_NAMES.iter().find(|(_, theirs)| *theirs == name).map_or(name, |(ours, _)| ours)
-}
-
 impl Builder<'_, '_> {
     /// `-cpu`.
     pub(crate) fn cpu(&mut self) -> Result<()> {
@@ -208,7 +203,7 @@ impl Builder<'_, '_> {
                 TimerName::Armvtimer => match timer.tickpolicy {
                     Some(virt_conf::model::TickPolicy::Delay) => parts.push("kvm-no-adjvtime=off".to_owned()),
                     Some(virt_conf::model::TickPolicy::Discard) => {
-                        parts.push("kvm-no-adjvtime=on".to_owned())
+                        parts.push("kvm-no-adjvtime=on".to_owned());
                     }
                     _ => {}
                 },

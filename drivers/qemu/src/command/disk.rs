@@ -176,7 +176,10 @@ impl Builder<'_, '_> {
                 .number("cyls", geometry.cyls)
                 .number("heads", geometry.heads)
                 .number("secs", geometry.secs)
-                .opt_text("bios-chs-trans", geometry.trans.map(|trans| trans.as_str()));
+                .opt_text(
+                    "bios-chs-trans",
+                    geometry.trans.map(virt_conf::model::GeometryTranslation::as_str),
+                );
         }
         let (on_write, on_read) = error_policies(disk);
         Ok(props.opt_text("serial", serial).opt_text("werror", on_write).opt_text("rerror", on_read))

@@ -188,11 +188,11 @@ impl Builder<'_, '_> {
             }
         }
         let words = [
-            ("image-compression", spice.image.map(|mode| mode.as_str())),
-            ("jpeg-wan-compression", spice.jpeg.map(|mode| mode.as_str())),
-            ("zlib-glz-wan-compression", spice.zlib.map(|mode| mode.as_str())),
+            ("image-compression", spice.image.map(virt_conf::model::SpiceImageCompression::as_str)),
+            ("jpeg-wan-compression", spice.jpeg.map(virt_conf::model::SpiceCompression::as_str)),
+            ("zlib-glz-wan-compression", spice.zlib.map(virt_conf::model::SpiceCompression::as_str)),
             ("playback-compression", switch(spice.playback).map(on_off)),
-            ("streaming-video", spice.streaming.map(|mode| mode.as_str())),
+            ("streaming-video", spice.streaming.map(virt_conf::model::SpiceStreaming::as_str)),
         ];
         parts.extend(words.iter().filter_map(|(key, value)| value.map(|value| format!("{key}={value}"))));
         if spice.mouse == Some(virt_conf::model::MouseMode::Server) {
@@ -233,11 +233,11 @@ impl Builder<'_, '_> {
 
     fn egl_headless(&mut self, headless: &EglHeadlessGraphics) {
         let mut value = "egl-headless".to_owned();
-        if self.has(Flag::EglHeadlessRendernode) {
-            if let Some(node) = headless.rendernode.as_ref().or(self.launch.host.render_node.as_ref()) {
-                value.push_str(",rendernode=");
-                value.push_str(&escape_commas(node));
-            }
+        if self.has(Flag::EglHeadlessRendernode)
+            && let Some(node) = headless.rendernode.as_ref().or(self.launch.host.render_node.as_ref())
+        {
+            value.push_str(",rendernode=");
+            value.push_str(&escape_commas(node));
         }
         self.line.option("-display", value);
     }
@@ -256,10 +256,10 @@ impl Builder<'_, '_> {
             if let Some(enable) = gl.enable {
                 value.push_str(&format!(",gl={}", on_off(enable)));
             }
-            if gl.enable == Some(true) {
-                if let Some(node) = gl.rendernode.as_ref().or(self.launch.host.render_node.as_ref()) {
-                    value.push_str(&format!(",rendernode={}", escape_commas(node)));
-                }
+            if gl.enable == Some(true)
+                && let Some(node) = gl.rendernode.as_ref().or(self.launch.host.render_node.as_ref())
+            {
+                value.push_str(&format!(",rendernode={}", escape_commas(node)));
             }
         }
         if let Some(audio) = self.audio_id(dbus.audio.as_ref()) {

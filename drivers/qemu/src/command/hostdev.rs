@@ -272,11 +272,6 @@ fn filter_text(filter: &RedirectionFilter) -> String {
     rules.join("|")
 }
 
-/// Whether a device of the host is none of the hypervisor's business.
-pub(crate) fn is_container_only(hostdev: &Hostdev) -> bool {
-    matches!(hostdev.kind, HostdevKind::Capabilities(_))
-}
-
 /// The device inside `<hostdev>`, where QEMU can take it.
 pub(crate) fn subsystem(hostdev: &Hostdev) -> Option<&SubsystemDevice> {
     match &hostdev.kind {

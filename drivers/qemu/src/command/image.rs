@@ -25,8 +25,6 @@ pub(crate) struct Image<'a> {
     /// Where a qcow2 image keeps its data.
     pub data: Option<Box<Image<'a>>>,
     pub below: Below<'a>,
-    /// The set of descriptors that stands for the storage.
-    pub descriptor_set: Option<u32>,
 }
 
 /// What an image is an overlay of.
@@ -115,7 +113,6 @@ impl<'a> Image<'a> {
             force_format: false,
             data: None,
             below: Below::Unknown,
-            descriptor_set: None,
         }
     }
 

@@ -80,9 +80,9 @@ impl Builder<'_, '_> {
             }
         }
         for (key, word) in [
-            ("cap-cfpc", features.cfpc.map(|word| word.as_str())),
-            ("cap-sbbc", features.sbbc.map(|word| word.as_str())),
-            ("cap-ibs", features.ibs.map(|word| word.as_str())),
+            ("cap-cfpc", features.cfpc.map(virt_conf::model::Cfpc::as_str)),
+            ("cap-sbbc", features.sbbc.map(virt_conf::model::Sbbc::as_str)),
+            ("cap-ibs", features.ibs.map(virt_conf::model::Ibs::as_str)),
         ] {
             if let Some(word) = word {
                 add(key, word);
@@ -126,10 +126,10 @@ impl Builder<'_, '_> {
         }) {
             parts.push("hmat=on".to_owned());
         }
-        if let Some(id) = self.default_ram_id() {
-            if cpu.is_none_or(|cpu| cpu.numa.cells.is_empty()) {
-                parts.push(format!("memory-backend={}", escape_commas(id)));
-            }
+        if let Some(id) = self.default_ram_id()
+            && cpu.is_none_or(|cpu| cpu.numa.cells.is_empty())
+        {
+            parts.push(format!("memory-backend={}", escape_commas(id)));
         }
         for (position, memory) in epc.enumerate() {
             let alias = memory.info.alias.as_deref().unwrap_or_default();

@@ -273,10 +273,8 @@ impl Builder<'_, '_> {
                 value.push_str(",cpus=");
                 value.push_str(&range);
             }
-            if has_hmat {
-                if let Some(initiator) = self.initiator(cell, node) {
-                    value.push_str(&format!(",initiator={initiator}"));
-                }
+            if has_hmat && let Some(initiator) = self.initiator(cell, node) {
+                value.push_str(&format!(",initiator={initiator}"));
             }
             if cell.memory.0.0 != 0 {
                 if needed {

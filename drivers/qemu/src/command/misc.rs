@@ -123,10 +123,10 @@ impl Builder<'_, '_> {
     /// Where the firmware of pSeries keeps its variables.
     pub(crate) fn nvram(&mut self) {
         let Some(nvram) = &self.domain.devices.nvram else { return };
-        if let Some(virt_conf::model::DeviceAddress::SpaprVio(vio)) = &nvram.info.address {
-            if let Some(reg) = vio.reg {
-                self.line.option("-global", format!("spapr-nvram.reg=0x{reg:x}"));
-            }
+        if let Some(virt_conf::model::DeviceAddress::SpaprVio(vio)) = &nvram.info.address
+            && let Some(reg) = vio.reg
+        {
+            self.line.option("-global", format!("spapr-nvram.reg=0x{reg:x}"));
         }
     }
 
@@ -145,7 +145,7 @@ impl Builder<'_, '_> {
         }
         self.device(
             &Props::device("vmgenid")
-                .text("guid", &genid.id.unwrap_or_default().to_string())
+                .text("guid", genid.id.unwrap_or_default().to_string())
                 .text("id", "vmgenid0"),
         );
         Ok(())

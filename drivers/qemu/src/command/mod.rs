@@ -31,8 +31,6 @@ mod video;
 
 pub use alias::assign_aliases;
 pub(crate) use alias::disk_index;
-pub(crate) use cpu::{libvirt_feature_name, qemu_feature_name};
-pub(crate) use disk::has_scsi_targets;
 pub(crate) use hostdev::subsystem;
 pub(crate) use image::has_medium;
 pub use launch::*;

@@ -69,10 +69,10 @@ pub fn prepare(
     for channel in &mut domain.devices.channels {
         prepare_channel(channel, paths);
     }
-    if let Some(vsock) = &mut domain.devices.vsock {
-        if vsock.cid.auto == Some(true) {
-            vsock.cid.address = allocator.vsock_cid()?;
-        }
+    if let Some(vsock) = &mut domain.devices.vsock
+        && vsock.cid.auto == Some(true)
+    {
+        vsock.cid.address = allocator.vsock_cid()?;
     }
     Ok(())
 }

@@ -136,7 +136,7 @@ impl Builder<'_, '_> {
                     .opt_number("dsp-policy", oss.dsp_policy);
             }
             AudioKind::Sdl(sdl) => {
-                if let Some(name) = sdl.driver.map(|driver| driver.as_str()) {
+                if let Some(name) = sdl.driver.map(virt_conf::model::SdlAudioDriver::as_str) {
                     self.line.environment.push(("SDL_AUDIODRIVER".into(), name.into()));
                 }
             }
@@ -182,7 +182,7 @@ fn stream(common: &AudioStream) -> Props {
         .nonzero("buffer-length", common.buffer_length)
         .nonzero("frequency", common.settings.frequency)
         .nonzero("channels", common.settings.channels)
-        .opt_text("format", common.settings.format.map(|format| format.as_str()))
+        .opt_text("format", common.settings.format.map(virt_conf::model::AudioFormat::as_str))
 }
 
 fn alsa_stream(alsa: &AlsaAudioStream) -> Props {

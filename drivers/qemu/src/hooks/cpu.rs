@@ -16,24 +16,24 @@ impl QemuHooks<'_> {
             arch.is_x86() || arch.is_s390() || arch.is_ppc64() || accelerator == Accelerator::Tcg;
         let default = self.default_cpu(accelerator, board.machine).filter(|_| says_default);
         let cpu = domain.cpu.get_or_insert_default();
-        if cpu.mode.is_none() {
-            if let Some(model) = default {
-                // Running "host" under its own name keeps following the host.
-                if model == "host" {
-                    if arch.is_s390() {
-                        cpu.mode = Some(CpuMode::HostModel);
-                        cpu.check = CpuCheck::Partial;
-                    } else {
-                        cpu.mode = Some(CpuMode::HostPassthrough);
-                        cpu.check = CpuCheck::None;
-                    }
+        if cpu.mode.is_none()
+            && let Some(model) = default
+        {
+            // Running "host" under its own name keeps following the host.
+            if model == "host" {
+                if arch.is_s390() {
+                    cpu.mode = Some(CpuMode::HostModel);
+                    cpu.check = CpuCheck::Partial;
                 } else {
-                    cpu.mode = Some(CpuMode::Custom);
-                    cpu.matching = Some(CpuMatch::Exact);
+                    cpu.mode = Some(CpuMode::HostPassthrough);
                     cpu.check = CpuCheck::None;
-                    cpu.model =
-                        Some(CpuModel { fallback: Some(CpuFallback::Forbid), vendor_id: None, name: model });
                 }
+            } else {
+                cpu.mode = Some(CpuMode::Custom);
+                cpu.matching = Some(CpuMatch::Exact);
+                cpu.check = CpuCheck::None;
+                cpu.model =
+                    Some(CpuModel { fallback: Some(CpuFallback::Forbid), vendor_id: None, name: model });
             }
         }
         match cpu.mode {

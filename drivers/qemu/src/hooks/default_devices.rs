@@ -116,12 +116,11 @@ impl QemuHooks<'_> {
         let devices = &mut domain.devices;
         // A root that the document does not number is number 0.
         for controller in &mut devices.controllers {
-            if let ControllerKind::Pci(pci) = &controller.kind {
-                if matches!(pci.model, Some(PciModel::PciRoot | PciModel::PcieRoot))
-                    && pci.model == implied.pci_root
-                {
-                    controller.index.get_or_insert(0);
-                }
+            if let ControllerKind::Pci(pci) = &controller.kind
+                && matches!(pci.model, Some(PciModel::PciRoot | PciModel::PcieRoot))
+                && pci.model == implied.pci_root
+            {
+                controller.index.get_or_insert(0);
             }
             if implied.sata && matches!(controller.kind, ControllerKind::Sata(_)) {
                 controller.index.get_or_insert(0);

@@ -237,14 +237,14 @@ impl QemuHooks<'_> {
         if matches!(tpm.model, None | Some(TpmModel::Default)) {
             tpm.model = Some(if board.arch.is_ppc64() { TpmModel::TpmSpapr } else { TpmModel::TpmTis });
         }
-        if let TpmBackend::Emulator(emulator) = &mut tpm.backend {
-            if matches!(emulator.version, None | Some(TpmVersion::Default)) {
-                // Firmware of these and newer interfaces know nothing older.
-                emulator.version = Some(match tpm.model {
-                    Some(TpmModel::TpmTis) if board.arch.is_x86() => TpmVersion::V1_2,
-                    _ => TpmVersion::V2_0,
-                });
-            }
+        if let TpmBackend::Emulator(emulator) = &mut tpm.backend
+            && matches!(emulator.version, None | Some(TpmVersion::Default))
+        {
+            // Firmware of these and newer interfaces know nothing older.
+            emulator.version = Some(match tpm.model {
+                Some(TpmModel::TpmTis) if board.arch.is_x86() => TpmVersion::V1_2,
+                _ => TpmVersion::V2_0,
+            });
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct NumaCell {
     /// Its processors; none for a node of memory alone.
     #[xml(attr)]
     pub cpus: Option<Bitmap>,
-    /// Its memory.
+    /// How much of the guest's memory is on it.
     #[xml(flatten)]
     pub memory: NumaMemory,
     /// Whether its memory is shared with other processes; by default as `<memoryBacking>` says.
@@ -202,7 +202,7 @@ pub struct NumaCache {
     /// What happens on a write.
     #[xml(attr)]
     pub policy: NumaCachePolicy,
-    /// Its size.
+    /// How much it holds.
     #[xml(child, missing = refuse("missing element or attribute './size/@value'"))]
     pub size: NumaCacheSize,
     /// The size of a line.
@@ -261,10 +261,10 @@ impl Element for NumaCacheSize {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "interconnects")]
 pub struct NumaInterconnects {
-    /// Latencies.
+    /// How long each access takes.
     #[xml(child)]
     pub latencies: Vec<NumaLatency>,
-    /// Bandwidths.
+    /// How much each access moves in a second.
     #[xml(child)]
     pub bandwidths: Vec<NumaBandwidth>,
 }

@@ -71,7 +71,7 @@ pub struct Devices {
     /// Parallel ports.
     #[xml(child)]
     pub parallels: Vec<Parallel>,
-    /// Consoles.
+    /// Consoles of any kind; the first may stand for the first serial port.
     #[xml(child)]
     pub consoles: Vec<Console>,
     /// Private channels between host and guest.
@@ -104,10 +104,10 @@ pub struct Devices {
     /// Which devices may be plugged into those.
     #[xml(child)]
     pub redirection_filter: Option<RedirectionFilter>,
-    /// Hubs.
+    /// USB hubs, in the order of the document.
     #[xml(child)]
     pub hubs: Vec<Hub>,
-    /// Watchdogs.
+    /// What resets the guest when it hangs; x86 machines may have several.
     #[xml(child)]
     pub watchdogs: Vec<Watchdog>,
     /// The memory balloon; absent: the hypervisor's driver adds one where the guest can have it.
@@ -131,7 +131,7 @@ pub struct Devices {
     /// Cryptographic accelerators.
     #[xml(child)]
     pub cryptos: Vec<Crypto>,
-    /// The IOMMU.
+    /// What maps the guest's own devices to its memory; absent: nothing does.
     #[xml(child)]
     pub iommu: Option<Iommu>,
     /// Sockets between host and guest.

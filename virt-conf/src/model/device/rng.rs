@@ -166,7 +166,7 @@ pub struct Iommu {
     pub info: DeviceInfo,
 }
 
-/// IOMMUs.
+/// Which IOMMU the guest sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
 pub enum IommuModel {
     /// Intel VT-d.

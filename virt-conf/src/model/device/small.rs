@@ -28,7 +28,7 @@ pub struct MemoryBalloon {
     pub driver: VirtioDriver,
 }
 
-/// Memory balloons.
+/// Which kind of balloon the guest sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
 pub enum MemoryBalloonModel {
     /// virtio, as suits the slot.
@@ -60,7 +60,7 @@ pub struct Watchdog {
     pub info: DeviceInfo,
 }
 
-/// Watchdogs.
+/// Which kind of watchdog the guest sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
 pub enum WatchdogModel {
     /// Intel 6300ESB, on PCI.

@@ -146,7 +146,7 @@ pub struct Domain {
     /// Which events of the host's processors are counted for it.
     #[xml(child, default)]
     pub perf: Perf,
-    /// Its devices.
+    /// Everything that is attached to its buses.
     #[xml(child, default)]
     pub devices: Devices,
     /// How it is confined, one entry a security driver; as the host is configured by default.

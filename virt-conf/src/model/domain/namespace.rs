@@ -121,7 +121,7 @@ pub struct QemuOverrideFrontend {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "qemu:property")]
 pub struct QemuOverrideProperty {
-    /// Its name.
+    /// What the emulator's environment calls it.
     #[xml(attr)]
     pub name: String,
     /// What becomes of it.

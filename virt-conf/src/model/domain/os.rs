@@ -147,10 +147,10 @@ pub struct InitArg {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "initenv")]
 pub struct InitEnv {
-    /// Its name.
+    /// What the guest finds it by, `opt/org.example/x`.
     #[xml(attr, missing = refuse("No name supplied for <initenv> element"))]
     pub name: String,
-    /// Its value.
+    /// What the guest reads there.
     #[xml(text)]
     pub value: String,
 }
@@ -224,12 +224,12 @@ pub struct Nvram {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "acpi", after_read = OsAcpi::settle)]
 pub struct OsAcpi {
-    /// The tables.
+    /// Tables that are added to the firmware's own.
     #[xml(child)]
     pub tables: Vec<AcpiTable>,
 }
 
-/// An ACPI table.
+/// A file that the guest's firmware gets as a table.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "table")]
 pub struct AcpiTable {

@@ -274,7 +274,7 @@ pub struct CacheAllocation {
     /// Which cache, by the host's number.
     #[xml(attr)]
     pub id: u32,
-    /// Its level.
+    /// Which cache: 3 is the last before memory.
     #[xml(attr)]
     pub level: u32,
     /// What is kept in the part.

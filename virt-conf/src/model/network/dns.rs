@@ -20,7 +20,7 @@ pub struct NetworkDns {
     /// Texts.
     #[xml(child)]
     pub txts: Vec<DnsTxt>,
-    /// Hosts.
+    /// Names that are answered here, with their addresses.
     #[xml(child)]
     pub hosts: Vec<DnsHost>,
     /// Services.
@@ -44,7 +44,7 @@ pub struct DnsForwarder {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "txt")]
 pub struct DnsTxt {
-    /// Its name.
+    /// What is asked for.
     #[xml(attr)]
     pub name: String,
     /// The text.
@@ -52,7 +52,7 @@ pub struct DnsTxt {
     pub value: Option<String>,
 }
 
-/// A host.
+/// An address, and the names that are answered with it.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "host")]
 pub struct DnsHost {
@@ -68,7 +68,7 @@ pub struct DnsHost {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "hostname")]
 pub struct DnsHostname {
-    /// The name.
+    /// A host name, with or without a domain.
     #[xml(text)]
     pub name: String,
 }

@@ -13,7 +13,7 @@ pub struct NetworkIp {
     /// Its family; `ipv4` by default.
     #[xml(attr)]
     pub family: Option<Family>,
-    /// The address.
+    /// The host's own address on the network.
     #[xml(attr)]
     pub address: Option<IpAddr>,
     /// The network's mask, where there is no prefix.
@@ -96,7 +96,7 @@ pub struct DhcpLease {
     pub unit: Option<LeaseUnit>,
 }
 
-/// Units of a lease.
+/// What the time of a lease is counted in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
 pub enum LeaseUnit {
     /// Seconds.
@@ -112,7 +112,7 @@ pub enum LeaseUnit {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "bootp")]
 pub struct DhcpBootp {
-    /// The file.
+    /// What the server sends when a guest boots from the network.
     #[xml(attr)]
     pub file: String,
     /// The server; the network's own by default.

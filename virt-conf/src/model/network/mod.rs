@@ -101,7 +101,7 @@ pub struct Network {
     pub dnsmasq: DnsmasqNamespace,
 }
 
-/// A network's bridge.
+/// The bridge on the host that guests are plugged into.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "bridge")]
 pub struct NetworkBridge {
@@ -126,7 +126,7 @@ pub struct NetworkBridge {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "domain")]
 pub struct NetworkDomain {
-    /// Its name.
+    /// What the host's interface is called, `virbr0`; chosen where absent.
     #[xml(attr)]
     pub name: String,
     /// Whether questions about it are never asked elsewhere; no by default.
@@ -150,7 +150,7 @@ pub struct PortGroup {
     /// Whether the host follows the guests' receive filters.
     #[xml(attr = "trustGuestRxFilters")]
     pub trust_guest_rx_filters: Option<bool>,
-    /// VLANs.
+    /// Which VLANs its guests' frames belong to.
     #[xml(child)]
     pub vlan: Option<Vlan>,
     /// What the switch at the other end wants to know.

@@ -28,7 +28,7 @@ pub struct NetworkPort {
     /// Traffic shaping.
     #[xml(child)]
     pub bandwidth: Option<PortBandwidth>,
-    /// VLANs.
+    /// Which VLANs its frames belong to.
     #[xml(child)]
     pub vlan: Option<Vlan>,
     /// Whether it may not talk to other isolated ports.
@@ -61,7 +61,7 @@ pub struct PortBandwidth {
     /// Its class on the network's bridge.
     #[xml(attr = "classID")]
     pub class_id: Option<u32>,
-    /// The rates.
+    /// How much it may send and receive.
     #[xml(flatten)]
     pub rates: Bandwidth,
 }
@@ -81,7 +81,7 @@ pub enum PortPlug {
     HostdevPci(HostdevPlug),
 }
 
-/// A bridge.
+/// A port of a bridge on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 pub struct BridgePlug {
     /// Its name.

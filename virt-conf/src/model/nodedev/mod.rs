@@ -111,7 +111,7 @@ pub struct DeviceNode {
     /// Whether it is the node or a link to it.
     #[xml(attr = "type")]
     pub kind: DeviceNodeKind,
-    /// Its path.
+    /// Where it is, below `/dev`.
     #[xml(text)]
     pub path: String,
 }
@@ -230,7 +230,7 @@ pub struct NodeDeviceIommuGroup {
 /// Types of mediated devices that a device can make.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct MdevTypes {
-    /// The types.
+    /// What can be made, each with how many are left.
     #[xml(child)]
     pub types: Vec<MdevType>,
 }

@@ -23,10 +23,10 @@ pub struct PciCapability {
     /// Function, 0 to 7.
     #[xml(child_text, with = crate::xml::Base<0>)]
     pub function: u32,
-    /// The product.
+    /// The device's number in its vendor's list, 0 to 0xffff, and its name.
     #[xml(child = "product")]
     pub product: IdentifiedName,
-    /// The vendor.
+    /// The number of who made it, 0 to 0xffff, and its name.
     #[xml(child = "vendor")]
     pub vendor: IdentifiedName,
     /// What else it is: SR-IOV roles, header type, mediated device types, vital product data; in that order.
@@ -49,7 +49,7 @@ impl PciCapability {
         Ok(())
     }
 
-    /// Its address.
+    /// Domain, bus, slot and function in one.
     #[must_use]
     pub fn address(&self) -> PciSlot {
         PciSlot { domain: self.domain, bus: self.bus, slot: self.slot, function: self.function }
@@ -64,7 +64,7 @@ impl PciCapability {
         })
     }
 
-    /// Its virtual functions.
+    /// Where the functions are that were made of this one.
     pub fn virtual_functions(&self) -> impl Iterator<Item = PciSlot> {
         let functions = self.capabilities.iter().filter_map(|capability| match capability {
             PciSubCapability::VirtFunctions(functions) => Some(&functions.addresses),
@@ -121,7 +121,7 @@ pub struct NodeDevicePciAddress {
 /// The physical function behind a virtual one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct PhysicalFunction {
-    /// Its address.
+    /// Where the physical function is; absent where the kernel does not tell.
     #[xml(child)]
     pub address: Option<NodeDevicePciAddress>,
 }
@@ -137,7 +137,7 @@ pub struct VirtualFunctions {
     pub addresses: Vec<NodeDevicePciAddress>,
 }
 
-/// PCI Express.
+/// What a function says of its PCI Express links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "pci-express", keep_empty)]
 pub struct PciExpress {
@@ -146,7 +146,7 @@ pub struct PciExpress {
     pub links: Vec<PciExpressLink>,
 }
 
-/// A PCI Express link.
+/// Speed and width of a link, as it is or as it could be.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "link")]
 pub struct PciExpressLink {
@@ -204,7 +204,7 @@ pub struct VitalProductData {
     /// The product's name.
     #[xml(child_text, default)]
     pub name: String,
-    /// Its fields.
+    /// What the vendor wrote, and what the owner may write.
     #[xml(child)]
     pub fields: Vec<VpdFields>,
 }
@@ -230,10 +230,10 @@ pub struct VpdReadOnly {
     /// The manufacturer's identity.
     #[xml(child_text = "manufacture_id")]
     pub manufacture_id: Option<String>,
-    /// The part number.
+    /// What it is ordered by.
     #[xml(child_text = "part_number")]
     pub part_number: Option<String>,
-    /// The serial number.
+    /// What tells it from others of its kind.
     #[xml(child_text = "serial_number")]
     pub serial_number: Option<String>,
     /// Fields of the vendor's own.

@@ -24,7 +24,7 @@ pub struct CcwCapability {
     /// Whether it is in use; absent where unknown.
     #[xml(child_text)]
     pub state: Option<CcwState>,
-    /// Its address.
+    /// Channel subsystem, subchannel set and device number.
     #[xml(flatten)]
     pub address: ChannelAddress,
     /// The group that it is a member of.
@@ -64,10 +64,10 @@ pub struct CcwGroupCapability {
     /// Whether it is in use; absent where unknown.
     #[xml(child_text)]
     pub state: Option<CcwState>,
-    /// Its address.
+    /// That of its first member.
     #[xml(flatten)]
     pub address: ChannelAddress,
-    /// Its members.
+    /// The channel devices that work together.
     #[xml(child, default)]
     pub members: CcwGroupMembers,
     /// What it is as a whole.
@@ -125,7 +125,7 @@ pub struct QethCapability {
 /// A subchannel.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct CssCapability {
-    /// Its address.
+    /// Channel subsystem, subchannel set and number.
     #[xml(flatten)]
     pub address: ChannelAddress,
     /// The channel device behind it, while no driver shows it.

@@ -3,7 +3,7 @@
 use super::NumericFlag;
 use crate::xml::{Reader, Result, Xml};
 
-/// A SCSI host.
+/// What SCSI devices are attached to: an adapter, or a driver that plays one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ScsiHostCapability {
     /// The host's number for it; absent for one that is to be created.
@@ -54,7 +54,7 @@ pub struct VirtualPorts {
     pub count: u32,
 }
 
-/// A SCSI target.
+/// A SCSI device with its logical units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ScsiTargetCapability {
     /// The kernel's name, `target1:0:0`.
@@ -74,7 +74,7 @@ pub enum ScsiTargetSubCapability {
     FcRemotePort(FibreChannelRemotePort),
 }
 
-/// A Fibre Channel port.
+/// The other end of a Fibre Channel link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct FibreChannelRemotePort {
     /// The kernel's name, `rport-1:0-0`.
@@ -94,7 +94,7 @@ pub struct ScsiCapability {
     /// The bus (channel).
     #[xml(child_text, with = crate::xml::Base<0>)]
     pub bus: u32,
-    /// The target.
+    /// The device's number on its bus.
     #[xml(child_text, with = crate::xml::Base<0>)]
     pub target: u32,
     /// The logical unit.

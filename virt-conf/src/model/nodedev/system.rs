@@ -25,7 +25,7 @@ pub struct SystemHardware {
     /// The vendor's name.
     #[xml(child_text)]
     pub vendor: Option<String>,
-    /// The version.
+    /// Which revision of the product; absent where unknown.
     #[xml(child_text)]
     pub version: Option<String>,
     /// The serial number.
@@ -43,7 +43,7 @@ pub struct SystemFirmware {
     /// The vendor's name.
     #[xml(child_text)]
     pub vendor: Option<String>,
-    /// The version.
+    /// Which firmware of that vendor; absent where unknown.
     #[xml(child_text)]
     pub version: Option<String>,
     /// When it was released.

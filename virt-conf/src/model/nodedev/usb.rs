@@ -3,7 +3,7 @@
 use super::IdentifiedName;
 use crate::xml::Xml;
 
-/// A USB device.
+/// What is plugged into a port, with all of its interfaces.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct UsbDeviceCapability {
     /// The host's number of its bus.
@@ -12,10 +12,10 @@ pub struct UsbDeviceCapability {
     /// Its number on that bus; another one each time that it is plugged in.
     #[xml(child_text, with = crate::xml::Base<0>)]
     pub device: u32,
-    /// The product.
+    /// The device's number in its vendor's list, 0 to 0xffff, and its name.
     #[xml(child = "product")]
     pub product: IdentifiedName,
-    /// The vendor.
+    /// The number of who made it, 0 to 0xffff, and its name.
     #[xml(child = "vendor")]
     pub vendor: IdentifiedName,
 }

@@ -272,7 +272,7 @@ pub struct CephOption {
     /// `client_mount_timeout` ...
     #[xml(attr)]
     pub name: String,
-    /// Its value.
+    /// What it is set to.
     #[xml(attr)]
     pub value: String,
 }

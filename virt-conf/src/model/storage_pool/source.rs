@@ -277,7 +277,7 @@ pub struct DiskSource {
     pub product: SourceProduct,
 }
 
-/// Partition tables.
+/// How a disk is divided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, XmlValue)]
 pub enum PartitionTable {
     /// Not known.
@@ -350,7 +350,7 @@ pub enum PoolAuthType {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "source", keep_open)]
 pub struct ScsiSource {
-    /// The adapter.
+    /// Which SCSI host its volumes are behind; required.
     #[xml(child)]
     pub adapter: Option<StorageAdapter>,
     /// Who made it.
@@ -358,7 +358,7 @@ pub struct ScsiSource {
     pub product: SourceProduct,
 }
 
-/// An adapter.
+/// A SCSI host, or a Fibre Channel port to make one on.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "adapter", tag = "type", default = ScsiHost)]
 pub enum StorageAdapter {

@@ -97,7 +97,7 @@ impl Domain {
                 unsupported("only bus 'virtio' is supported for 'passthrough' input devices")
             })?,
             InputKind::Evdev(_) => {
-                refuse_if(bus != InputBus::None, || unsupported("input evdev doesn't support bus element"))?
+                refuse_if(bus != InputBus::None, || unsupported("input evdev doesn't support bus element"))?;
             }
             InputKind::Mouse | InputKind::Tablet | InputKind::Keyboard => {}
         }

@@ -51,7 +51,8 @@ fn validate_backend(interface: &Interface) -> Result<()> {
              type='vhostuser' if the <backend> type='passt'",
         )
     })?;
-    refuse_if(!interface.port_forwards.is_empty() && !(passt && takes_passt), || {
+    let forwards = !interface.port_forwards.is_empty();
+    refuse_if(forwards && !(passt && takes_passt), || {
         unsupported(
             "The <portForward> element can only be used with the 'passt' backend of interface type='user' or \
              type='vhostuser'",

@@ -108,7 +108,9 @@ fn validate_resizable(memory: &MemoryDevice) -> Result<()> {
     // Transparent huge pages of the usual machines.
     let smallest = 2048;
     refuse_if(block < smallest, || detail(format!("block size too small, must be at least {smallest}KiB")))?;
-    refuse_if(requested % block != 0, || detail("requested size must be an integer multiple of block size"))?;
+    refuse_if(!requested.is_multiple_of(block), || {
+        detail("requested size must be an integer multiple of block size")
+    })?;
     refuse_if(target.base.is_some_and(|base| base % (block * 1024) != 0), || {
         detail("memory device address must be aligned to blocksize")
     })

@@ -156,7 +156,7 @@ pub struct UdpCharEnd {
 /// `type='tcp'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct TcpCharSource {
-    /// The socket.
+    /// Where it listens, or connects to.
     #[xml(child, default)]
     pub socket: TcpCharSocket,
     /// What is spoken over it; default: the bytes as they are.
@@ -164,7 +164,7 @@ pub struct TcpCharSource {
     pub protocol: CharTcpProtocol,
 }
 
-/// A TCP socket.
+/// A TCP connection or listener whose bytes are the device's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "source")]
 pub struct TcpCharSocket {

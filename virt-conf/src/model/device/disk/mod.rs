@@ -171,7 +171,7 @@ pub struct DiskGeometry {
     /// Cylinders.
     #[xml(attr)]
     pub cyls: u32,
-    /// Heads.
+    /// How many heads the disk claims to have.
     #[xml(attr)]
     pub heads: u32,
     /// Sectors of a track.

@@ -187,7 +187,7 @@ pub struct HttpCookies {
     pub cookies: Vec<HttpCookie>,
 }
 
-/// A cookie.
+/// A name and a value that are sent with every HTTP request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "cookie")]
 pub struct HttpCookie {

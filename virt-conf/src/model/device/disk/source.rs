@@ -106,7 +106,7 @@ pub struct SourceCommon {
     /// Credentials.
     #[xml(child)]
     pub auth: Option<StorageAuth>,
-    /// Encryption.
+    /// How the image is encrypted; absent: not at all.
     #[xml(child)]
     pub encryption: Option<StorageEncryption>,
     /// SCSI reservations.

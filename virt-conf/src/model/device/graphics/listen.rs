@@ -117,7 +117,7 @@ impl<const SOCKET: bool> Fields for GraphicsListens<SOCKET> {
                 write_text(writer, LISTEN, listen.address.as_deref());
             }
             Some(GraphicsListen::Socket(listen)) if SOCKET => {
-                write_text(writer, SOCKET_PATH, listen.socket.as_deref())
+                write_text(writer, SOCKET_PATH, listen.socket.as_deref());
             }
             _ => {}
         }

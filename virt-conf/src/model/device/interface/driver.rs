@@ -125,7 +125,7 @@ pub struct InterfaceBackend {
     /// The vhost device node.
     #[xml(attr)]
     pub vhost: Option<String>,
-    /// Its log.
+    /// Path of the file that its messages go to; absent: they are dropped.
     #[xml(attr = "logFile")]
     pub log_file: Option<String>,
 }

@@ -38,7 +38,7 @@ pub struct BandwidthRate {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "ip", after_read = Ip::settle)]
 pub struct Ip {
-    /// The address.
+    /// IPv4 or IPv6, without a prefix length.
     #[xml(attr)]
     pub address: IpAddr,
     /// Its family, derived from it.
@@ -72,7 +72,7 @@ pub enum Family {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "route")]
 pub struct Route {
-    /// The family.
+    /// IPv4 or IPv6; absent: that of the addresses.
     #[xml(attr)]
     pub family: Option<Family>,
     /// The network.

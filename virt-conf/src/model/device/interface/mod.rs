@@ -44,7 +44,7 @@ pub struct Interface {
     /// Whether the host follows the guest's receive filters.
     #[xml(attr = "trustGuestRxFilters")]
     pub trust_guest_rx_filters: Option<bool>,
-    /// VLANs.
+    /// Which VLANs its frames belong to; absent: the network's, or none.
     #[xml(child)]
     pub vlan: Option<Vlan>,
     /// What the switch wants to know.
@@ -190,7 +190,7 @@ impl Interface {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "mac")]
 pub struct Mac {
-    /// The address.
+    /// Six bytes in hexadecimal, colons between them; generated where absent.
     #[xml(attr, default, with = UnicastMac)]
     pub address: MacAddress,
     /// Who chose it.
@@ -278,10 +278,10 @@ impl FilterRef {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "parameter")]
 pub struct FilterParameter {
-    /// Its name.
+    /// What the filter calls it, `MAC`, `IP`.
     #[xml(attr)]
     pub name: String,
-    /// Its value.
+    /// What stands for it in the filter's rules.
     #[xml(attr)]
     pub value: String,
 }

@@ -101,7 +101,7 @@ pub struct SocketInterface {
     /// Address of the peer or group, or to listen at.
     #[xml(attr)]
     pub address: Option<String>,
-    /// Its port.
+    /// TCP or UDP port, 1 to 65535.
     #[xml(attr)]
     pub port: u32,
     /// UDP: this end.
