@@ -4,7 +4,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`root`], [`dir`], [`file`] | the directories of a driver, and files in them that are whole or not there |
+//! | [`root`], [`dir`], [`file`](mod@file) | the directories of a driver, and files in them that are whole or not there |
 //! | [`owner`], [`lock`], [`wait`] | who owns a thing, locks between processes, and blocking until a deadline |
 //! | [`index`] | name, UUID, id and state of every object, without parsing a document |
 //! | [`eventlog`] | what happened, numbered, for every process that wants to know |
