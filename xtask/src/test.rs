@@ -193,8 +193,13 @@ fn conclude(results: &[(String, Tally, Duration)]) -> Result<()> {
 
 /// Everything but the tests that cross rooms.
 fn unit() -> Result<Tally> {
+    // Drivers start the program that stays with a guest.
+    build_programs()?;
     let mut command = cargo();
     command.args(["test", "--workspace", "--exclude", "virt-tests", "--no-fail-fast"]);
+    if let Some(directory) = virt_tests::corpus::Corpus::default_directory() {
+        command.env("VIRT_CORPUS", directory);
+    }
     let oracle = oracle::Oracle::ask();
     match &oracle {
         Ok(oracle) => oracle.tell(&mut command),

@@ -7,12 +7,16 @@ use crate::command::{Command, Kind, Opt, Place};
 use crate::commands;
 use crate::failure::Failure;
 use crate::number;
+use crate::options;
+use crate::output::Format;
 
 /// A command with its arguments.
 #[derive(Clone)]
 pub struct Invocation {
     pub command: &'static Command,
     pub arguments: Arguments,
+    /// How this one answer is written, where `--format` stands behind the command.
+    pub format: Option<Format>,
 }
 
 /// The arguments of one command, in the order in which they were given.
@@ -28,6 +32,9 @@ pub struct Argument {
     /// Empty for flags.
     pub value: String,
 }
+
+/// The option that every command takes, unless it has one of that name: as if it stood before the command.
+const FORMAT: &str = "format";
 
 /// What virsh says for an option that must be given by name.
 const HELP: &str = "help";
@@ -46,29 +53,30 @@ pub fn parse(words: &[String]) -> Result<Invocation, Failure> {
             None => failure,
         });
     };
-    let mut parser = Parser { command, given: Vec::new(), help: false };
+    let mut parser = Parser { command, given: Vec::new(), help: false, format: None };
     parser.read(rest)?;
     if parser.help {
         // `--help` anywhere asks for the command's page, whatever else is there.
         let help = commands::HELP;
         let given = help.option("command").map(|option| Argument { option, value: name.clone() });
         let arguments = Arguments { command: help.name, given: given.into_iter().collect() };
-        return Ok(Invocation { command: help, arguments });
+        return Ok(Invocation { command: help, arguments, format: parser.format });
     }
     parser.require()?;
-    Ok(Invocation { command, arguments: Arguments { command: command.name, given: parser.given } })
+    let arguments = Arguments { command: command.name, given: parser.given };
+    Ok(Invocation { command, arguments, format: parser.format })
 }
 
 /// What stands before the word that is being completed: which options are given, and whether the word is a value.
 pub fn parse_partial(command: &'static Command, words: &[String]) -> (Vec<Argument>, Option<&'static Opt>) {
-    let mut parser = Parser { command, given: Vec::new(), help: false };
+    let mut parser = Parser { command, given: Vec::new(), help: false, format: None };
     let expected = parser.read_partial(words);
     (parser.given, expected)
 }
 
 /// Whether every word before the one that is being completed fits the command.
 pub fn is_understood(command: &'static Command, words: &[String]) -> bool {
-    let mut parser = Parser { command, given: Vec::new(), help: false };
+    let mut parser = Parser { command, given: Vec::new(), help: false, format: None };
     parser.read(words).is_ok()
 }
 
@@ -76,6 +84,7 @@ struct Parser {
     command: &'static Command,
     given: Vec<Argument>,
     help: bool,
+    format: Option<Format>,
 }
 
 impl Parser {
@@ -109,6 +118,12 @@ impl Parser {
             return Ok(());
         }
         let command = self.command;
+        if name == FORMAT && command.option(name).is_none() {
+            let value = value.or_else(|| words.next().cloned());
+            let value = value.ok_or_else(|| Failure::usage("expected syntax: --format <string>"))?;
+            self.format = Some(options::format(&value)?);
+            return Ok(());
+        }
         let Some(mut option) = command.option(name) else {
             return Err(Failure::usage(format!(
                 "command '{}' doesn't support option --{name}",

@@ -170,7 +170,12 @@ fn debug(text: &str) -> Result<u8, Failure> {
     Ok(Settings::default().debug)
 }
 
-fn format(text: &str) -> Result<Format, Failure> {
+/// The format of this name.
+///
+/// # Errors
+///
+/// When there is none; the sentence lists them.
+pub fn format(text: &str) -> Result<Format, Failure> {
     Ok(match text {
         "plain" => Format::Plain,
         "table" => Format::Table,

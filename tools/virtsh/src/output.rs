@@ -134,6 +134,11 @@ impl Output {
         self.format
     }
 
+    /// Writes answers otherwise from now on; tells how they were written before.
+    pub fn set_format(&mut self, format: Format) -> Format {
+        std::mem::replace(&mut self.format, format)
+    }
+
     /// Whether programs read the answers.
     pub fn is_data(&self) -> bool {
         matches!(self.format, Format::Json | Format::Yaml | Format::Csv)

@@ -87,20 +87,26 @@ impl Shell {
         self.last_code = 0;
         for command in commands {
             let began = Instant::now();
+            let usual = command.format.map(|format| self.output.set_format(format));
             let outcome = (command.command.run)(self, &command.arguments);
             self.last_code = 0;
             if let Err(failure) = outcome {
                 self.report(&failure);
             }
+            if !self.leaving {
+                if self.settings.timing {
+                    let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
+                    self.output.extra(&format!("\n(Time: {milliseconds:.3} ms)\n"));
+                }
+                self.output.extra("\n");
+                self.output.flush();
+            }
+            if let Some(usual) = usual {
+                self.output.set_format(usual);
+            }
             if self.leaving {
                 break;
             }
-            if self.settings.timing {
-                let milliseconds = began.elapsed().as_secs_f64() * 1000.0;
-                self.output.extra(&format!("\n(Time: {milliseconds:.3} ms)\n"));
-            }
-            self.output.extra("\n");
-            self.output.flush();
         }
         self.last_code
     }

@@ -210,3 +210,10 @@ fn errors_are_data_too() {
         [exit code 1]
     "#]].assert_eq(&virtsh.output(["--format", "json", "define bad.xml"]));
 }
+
+#[test]
+fn the_format_may_stand_behind_the_command() {
+    let before = Virtsh::new().output(["--format", "csv", "list", "--all"]);
+    assert_eq!(Virtsh::new().output(["list", "--all", "--format", "csv"]), before);
+    assert_eq!(Virtsh::new().output(["list", "--format=csv", "--all"]), before);
+}

@@ -2,7 +2,7 @@
 
 mod support;
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use support::{Virtsh, check, check_words};
 
 #[test]
@@ -268,80 +268,86 @@ fn debugging_shows_how_a_line_was_read() {
     );
 }
 
+/// As `check`, with a bar before each line: pages begin with blanks, which would pass for the literal's indentation.
+fn check_page(commands: &str, expected: Expect) {
+    let output = Virtsh::new().output([commands]);
+    expected.assert_eq(&output.lines().map(|line| format!("|{line}\n")).collect::<String>());
+}
+
 #[test]
 fn help_has_virshs_pages() {
-    check(
+    check_page(
         "help monitor",
         expect![[r#"
-             Domain Monitoring (help keyword 'monitor'):
-                dominfo                        domain information
-                domstate                       domain state
-                list                           list domains
-
+            | Domain Monitoring (help keyword 'monitor'):
+            |    dominfo                        domain information
+            |    domstate                       domain state
+            |    list                           list domains
+            |
         "#]],
     );
-    check(
+    check_page(
         "help undefine",
         expect![[r#"
-              NAME
-                undefine - undefine a domain
-
-              SYNOPSIS
-                undefine <domain> [--managed-save] [--snapshots-metadata] [--checkpoints-metadata] [--nvram] [--keep-nvram] [--tpm] [--keep-tpm]
-
-              DESCRIPTION
-                Undefine an inactive domain, or convert persistent to transient.
-
-              OPTIONS
-                [--domain] <string>  domain name, id or uuid
-                --managed-save   remove domain managed state file
-                --snapshots-metadata  remove all domain snapshot metadata (vm must be inactive)
-                --checkpoints-metadata  remove all domain checkpoint metadata (vm must be inactive)
-                --nvram          remove nvram file
-                --keep-nvram     keep nvram file
-                --tpm            remove TPM state
-                --keep-tpm       keep TPM state
-
+            |  NAME
+            |    undefine - undefine a domain
+            |
+            |  SYNOPSIS
+            |    undefine <domain> [--managed-save] [--snapshots-metadata] [--checkpoints-metadata] [--nvram] [--keep-nvram] [--tpm] [--keep-tpm]
+            |
+            |  DESCRIPTION
+            |    Undefine an inactive domain, or convert persistent to transient.
+            |
+            |  OPTIONS
+            |    [--domain] <string>  domain name, id or uuid
+            |    --managed-save   remove domain managed state file
+            |    --snapshots-metadata  remove all domain snapshot metadata (vm must be inactive)
+            |    --checkpoints-metadata  remove all domain checkpoint metadata (vm must be inactive)
+            |    --nvram          remove nvram file
+            |    --keep-nvram     keep nvram file
+            |    --tpm            remove TPM state
+            |    --keep-tpm       keep TPM state
+            |
         "#]],
     );
-    check(
+    check_page(
         "shutdown --help",
         expect![[r#"
-              NAME
-                shutdown - gracefully shutdown a domain
-
-              SYNOPSIS
-                shutdown <domain> [<mode>]
-
-              DESCRIPTION
-                Run shutdown in the target domain.
-
-              OPTIONS
-                [--domain] <string>  domain name, id or uuid
-                [--mode] <string>  shutdown mode: acpi|agent|initctl|signal|paravirt
-
+            |  NAME
+            |    shutdown - gracefully shutdown a domain
+            |
+            |  SYNOPSIS
+            |    shutdown <domain> [<mode>]
+            |
+            |  DESCRIPTION
+            |    Run shutdown in the target domain.
+            |
+            |  OPTIONS
+            |    [--domain] <string>  domain name, id or uuid
+            |    [--mode] <string>  shutdown mode: acpi|agent|initctl|signal|paravirt
+            |
         "#]],
     );
-    check(
+    check_page(
         "help echo",
         expect![[r#"
-              NAME
-                echo - echo arguments. Used for internal testing.
-
-              SYNOPSIS
-                echo [--shell] [--xml] [--split] [--err] [--prefix <string>] [<string>]...
-
-              DESCRIPTION
-                Echo back arguments, possibly with quoting. Used for internal testing.
-
-              OPTIONS
-                --shell          escape for shell use
-                --xml            escape for XML use
-                --split          split each argument on ','; ',,' is an escape sequence
-                --err            output to stderr
-                --prefix <string>  prefix the message
-                [--string] <string>...  arguments to echo
-
+            |  NAME
+            |    echo - echo arguments. Used for internal testing.
+            |
+            |  SYNOPSIS
+            |    echo [--shell] [--xml] [--split] [--err] [--prefix <string>] [<string>]...
+            |
+            |  DESCRIPTION
+            |    Echo back arguments, possibly with quoting. Used for internal testing.
+            |
+            |  OPTIONS
+            |    --shell          escape for shell use
+            |    --xml            escape for XML use
+            |    --split          split each argument on ','; ',,' is an escape sequence
+            |    --err            output to stderr
+            |    --prefix <string>  prefix the message
+            |    [--string] <string>...  arguments to echo
+            |
         "#]],
     );
 }

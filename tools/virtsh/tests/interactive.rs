@@ -82,6 +82,7 @@ fn an_interrupt_ends_waiting_for_events() {
     for _ in 0..2 {
         terminal.send("echo waiting; event --all --loop\r");
         terminal.expect("waiting\r\n");
+        terminal.until_it_waits();
         terminal.send("\x03");
         terminal.expect("event loop interrupted");
         terminal.expect("events received: 0");

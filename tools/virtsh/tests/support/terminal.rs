@@ -61,6 +61,21 @@ impl Terminal {
         }
     }
 
+    /// Waits until the program waits for something itself: nothing it shows tells that.
+    pub fn until_it_waits(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        let call = format!("/proc/{}/syscall", self.child.id());
+        let waits = || {
+            let now = std::fs::read_to_string(&call).unwrap_or_default();
+            let number = now.split(' ').next().and_then(|text| text.parse().ok());
+            [nix::libc::SYS_poll, nix::libc::SYS_ppoll].map(Some).contains(&number)
+        };
+        while !waits() {
+            assert!(Instant::now() < deadline, "the program never waits");
+            std::thread::yield_now();
+        }
+    }
+
     /// Waits for its end; answers what it still showed, and its exit code.
     pub fn finish(mut self) -> (String, Option<i32>) {
         let deadline = Instant::now() + PATIENCE;
