@@ -98,7 +98,7 @@ fn sockets(place: &Path) -> Result<Vec<String>> {
 /// Files and directories that have the guest's name in theirs, but for its log, which is kept for people; what the driver
 /// keeps for itself (locks, its index, the log of events, what it knows of QEMU) has other names.
 fn guest_files(place: &Path) -> Vec<PathBuf> {
-    let entries = walkdir::WalkDir::new(place).min_depth(2).into_iter();
+    let entries = walkdir::WalkDir::new(place).min_depth(1).into_iter();
     let entries = entries.filter_entry(|entry| entry.file_name() != "log").filter_map(Result::ok);
     let own = entries.filter(|entry| entry.file_name().to_string_lossy().contains("demo"));
     own.map(walkdir::DirEntry::into_path).collect()
