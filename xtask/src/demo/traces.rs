@@ -99,7 +99,10 @@ fn sockets(place: &Path) -> Result<Vec<String>> {
 /// keeps for itself (locks, its index, the log of events, what it knows of QEMU) has other names.
 fn guest_files(place: &Path) -> Vec<PathBuf> {
     let entries = walkdir::WalkDir::new(place).min_depth(1).into_iter();
-    let entries = entries.filter_entry(|entry| entry.file_name() != "log").filter_map(Result::ok);
+    // Files that stand in the directory itself are the demonstration's own.
+    let passed_over = |entry: &walkdir::DirEntry| entry.file_name() == "log" || entry.file_type().is_file();
+    let entries =
+        entries.filter_entry(|entry| entry.depth() != 1 || !passed_over(entry)).filter_map(Result::ok);
     let own = entries.filter(|entry| entry.file_name().to_string_lossy().contains("demo"));
     own.map(walkdir::DirEntry::into_path).collect()
 }
