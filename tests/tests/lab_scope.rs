@@ -4,24 +4,24 @@ use virt_tests::lab::Lab;
 use virt_tests::skip;
 
 const SCRIPT: &str = r#"
-cat > /root/guest.xml <<X
+cat > /srv/guest.xml <<X
 <domain type='qemu'>
   <name>lasting</name>
   <memory unit='MiB'>64</memory>
   <os><type arch='x86_64' machine='q35'>hvm</type></os>
 </domain>
 X
-V="$VIRTSH -c qemu:///embed?root=/root/guests -q"
+V="$VIRTSH -c qemu:///embed?root=/srv/guests -q"
 # The file system of the lab is complete: no unit needs to wait for one, and /tmp must stay what it is.
 systemd-run -q --unit=application -p DefaultDependencies=no -p Type=oneshot -p RemainAfterExit=yes \
-    $V create /root/guest.xml --paused || exit 1
+    $V create /srv/guest.xml --paused || exit 1
 echo "as long as the service runs: $($V domstate lasting)"
 systemctl stop application
 echo "when it is stopped: $($V domstate lasting)"
 for process in $(pgrep -x 'qemu-system-.*|virt-controller'); do
     grep -q 'virt-qemu.*lasting.*\.scope' /proc/$process/cgroup && echo "$(cat /proc/$process/comm) has a scope of its own"
 done | sort
-$V destroy lasting > /root/destroyed || exit 1
+$V destroy lasting > /srv/destroyed || exit 1
 echo "when it is destroyed: $(pgrep -c 'qemu-system|virt-controller') processes"
 "#;
 
