@@ -28,66 +28,76 @@ bitflags::bitflags! {
     }
 }
 
-/// One device, of any kind.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DeviceMut<'a> {
-    /// `<interface>`
-    Interface(&'a mut Interface),
-    /// `<disk>`
-    Disk(&'a mut Disk),
-    /// `<sound>`
-    Sound(&'a mut Sound),
-    /// `<hostdev>`
-    Hostdev(&'a mut Hostdev),
-    /// `<filesystem>`
-    Filesystem(&'a mut Filesystem),
-    /// `<controller>`
-    Controller(&'a mut Controller),
-    /// `<smartcard>`
-    Smartcard(&'a mut Smartcard),
-    /// `<serial>`
-    Serial(&'a mut Serial),
-    /// `<parallel>`
-    Parallel(&'a mut Parallel),
-    /// `<channel>`
-    Channel(&'a mut Channel),
-    /// `<console>`
-    Console(&'a mut Console),
-    /// `<input>`
-    Input(&'a mut Input),
-    /// `<memballoon>`
-    MemoryBalloon(&'a mut MemoryBalloon),
-    /// `<watchdog>`
-    Watchdog(&'a mut Watchdog),
-    /// `<rng>`
-    Rng(&'a mut Rng),
-    /// `<nvram>`
-    Nvram(&'a mut NvramDevice),
-    /// `<hub>`
-    Hub(&'a mut Hub),
-    /// `<redirdev>`
-    RedirectedDevice(&'a mut RedirectedDevice),
-    /// `<shmem>`
-    SharedMemory(&'a mut SharedMemory),
-    /// `<memory>`
-    Memory(&'a mut MemoryDevice),
-    /// `<crypto>`
-    Crypto(&'a mut Crypto),
-    /// `<panic>`
-    Panic(&'a mut Panic),
-    /// `<tpm>`
-    Tpm(&'a mut Tpm),
-    /// `<vsock>`
-    Vsock(&'a mut Vsock),
-    /// `<iommu>`
-    Iommu(&'a mut Iommu),
-    /// `<video>`
-    Video(&'a mut Video),
-    /// `<graphics>`
-    Graphics(&'a mut Graphics),
-    /// `<audio>`
-    Audio(&'a mut Audio),
+/// What a device of that model has in common with every other; some have nothing.
+macro_rules! info_of {
+    ($device:ident) => {{
+        let _ = $device;
+        None
+    }};
+    ($device:ident info) => {
+        Some(&$device.info)
+    };
+}
+
+/// Every kind of device: the element, its model, and `info` where it has what every device has.
+macro_rules! kinds {
+    ($($element:literal $kind:ident $model:ident $($info:ident)?;)*) => {
+        /// One device, of any kind, to be filled in.
+        #[derive(Debug)]
+        #[non_exhaustive]
+        pub enum DeviceMut<'a> {
+            $(#[doc = concat!("`<", $element, ">`")] $kind(&'a mut $model),)*
+        }
+
+        /// One device, of any kind, to be looked at.
+        #[derive(Clone, Copy, Debug)]
+        #[non_exhaustive]
+        pub enum DeviceRef<'a> {
+            $(#[doc = concat!("`<", $element, ">`")] $kind(&'a $model),)*
+        }
+
+        impl<'a> DeviceRef<'a> {
+            /// Alias, boot order, option ROM and address; audio backends and displays have none.
+            #[must_use]
+            pub fn info(self) -> Option<&'a DeviceInfo> {
+                match self {
+                    $(Self::$kind(device) => info_of!(device $($info)?),)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    "interface" Interface Interface info;
+    "disk" Disk Disk info;
+    "sound" Sound Sound info;
+    "hostdev" Hostdev Hostdev info;
+    "filesystem" Filesystem Filesystem info;
+    "controller" Controller Controller info;
+    "smartcard" Smartcard Smartcard info;
+    "serial" Serial Serial info;
+    "parallel" Parallel Parallel info;
+    "channel" Channel Channel info;
+    "console" Console Console info;
+    "input" Input Input info;
+    "memballoon" MemoryBalloon MemoryBalloon info;
+    "watchdog" Watchdog Watchdog info;
+    "rng" Rng Rng info;
+    "nvram" Nvram NvramDevice info;
+    "hub" Hub Hub info;
+    "redirdev" RedirectedDevice RedirectedDevice info;
+    "shmem" SharedMemory SharedMemory info;
+    "memory" Memory MemoryDevice info;
+    "crypto" Crypto Crypto info;
+    "panic" Panic Panic info;
+    "tpm" Tpm Tpm info;
+    "vsock" Vsock Vsock info;
+    "pstore" PersistentStore PersistentStore info;
+    "iommu" Iommu Iommu info;
+    "video" Video Video info;
+    "graphics" Graphics Graphics;
+    "audio" Audio Audio;
 }
 
 /// What a hypervisor adds to reading a domain. Every method may be left out.
@@ -112,6 +122,11 @@ pub trait DomainHooks {
     /// The hypervisors' namespaces whose elements are kept, by prefix; others are dropped, as libvirt drops them.
     fn namespaces(&self) -> &'static [&'static str] {
         &["bhyve", "lxc", "qemu", "vmware", "xen"]
+    }
+
+    /// The security driver that labels guests which name none; `none` where none is in use.
+    fn default_security_model(&self) -> Option<&str> {
+        None
     }
 
     /// Fills in what must stand before anything else is looked at.
@@ -155,12 +170,26 @@ pub trait DomainHooks {
         Ok(())
     }
 
-    /// Checks the whole domain.
+    /// Checks the domain as a whole, before anything neutral is checked.
     ///
     /// # Errors
     ///
     /// When the hypervisor cannot run it.
     fn validate(&self, _domain: &Domain, _options: &ParseOptions) -> Result<()> {
+        Ok(())
+    }
+
+    /// Checks one device of `domain`, after what is neutral about it was checked.
+    ///
+    /// # Errors
+    ///
+    /// When the hypervisor cannot give it to a guest.
+    fn validate_device(
+        &self,
+        _device: DeviceRef<'_>,
+        _domain: &Domain,
+        _options: &ParseOptions,
+    ) -> Result<()> {
         Ok(())
     }
 }

@@ -1,61 +1,82 @@
-//! What applications keep with a domain: in `<metadata>` one element a namespace, changed one by one.
+//! What applications keep with a domain or a network: in `<metadata>` one element a namespace, changed one by one.
 
-use crate::model::Domain;
+use crate::model::{Domain, Network};
 use crate::xml::{RawElement, RawNode, Result};
 
-impl Domain {
-    /// The element of this namespace, without the namespace's prefix and declaration; nothing where there is none.
-    ///
-    /// ```
-    /// use virt_conf::model::Domain;
-    ///
-    /// let mut domain = Domain::default();
-    /// domain.set_metadata_element("app", "http://app.example/1", "<colour>red</colour>")?;
-    /// assert_eq!(domain.metadata_element("http://app.example/1").unwrap(), "<colour>red</colour>");
-    /// # Ok::<(), virt_conf::xml::Error>(())
-    /// ```
-    #[must_use]
-    pub fn metadata_element(&self, namespace: &str) -> Option<String> {
-        let metadata = self.metadata.as_ref()?;
-        let mut element = metadata.elements().find(|it| is_in(it, metadata, namespace))?.clone();
-        let prefixes: Vec<String> = declarations(&element)
-            .chain(declarations(metadata))
-            .filter(|(_, uri)| *uri == namespace)
-            .map(|(prefix, _)| prefix.to_owned())
-            .collect();
-        strip(&mut element, &prefixes, namespace);
-        Some(element.to_string())
-    }
+/// The same for every document that has `<metadata>`.
+macro_rules! metadata_elements {
+    ($($model:ident),*) => {$(
+        impl $model {
+            /// The element of this namespace, without the namespace's prefix and declaration; nothing where there is none.
+            ///
+            /// ```
+            /// let mut document = virt_conf::model::Domain::default();
+            /// document.set_metadata_element("app", "http://app.example/1", "<colour>red</colour>")?;
+            /// assert_eq!(document.metadata_element("http://app.example/1").unwrap(), "<colour>red</colour>");
+            /// # Ok::<(), virt_conf::xml::Error>(())
+            /// ```
+            #[must_use]
+            pub fn metadata_element(&self, namespace: &str) -> Option<String> {
+                let metadata = self.metadata.as_ref()?;
+                let mut element = metadata.elements().find(|it| is_in(it, metadata, namespace))?.clone();
+                let prefixes: Vec<String> = declarations(&element)
+                    .chain(declarations(metadata))
+                    .filter(|(_, uri)| *uri == namespace)
+                    .map(|(prefix, _)| prefix.to_owned())
+                    .collect();
+                strip(&mut element, &prefixes, namespace);
+                Some(element.to_string())
+            }
 
-    /// Puts an element into a namespace, and in the place of the one that was there in this namespace.
-    ///
-    /// # Errors
-    ///
-    /// When `xml` is not one element.
-    pub fn set_metadata_element(&mut self, prefix: &str, namespace: &str, xml: &str) -> Result<()> {
-        let mut element: RawElement = xml.parse()?;
-        let end = element.attributes.iter().take_while(|(name, _)| is_declaration(name)).count();
-        inject(&mut element, prefix, false);
-        element.attributes.insert(end, (format!("xmlns:{prefix}"), namespace.to_owned()));
-        self.remove_metadata_element(namespace);
-        let metadata = self
-            .metadata
-            .get_or_insert_with(|| RawElement { name: "metadata".to_owned(), ..RawElement::default() });
-        metadata.content.push(RawNode::Element(element));
-        Ok(())
-    }
+            /// Puts an element into a namespace, and in the place of the one that was there in this namespace.
+            ///
+            /// # Errors
+            ///
+            /// When `xml` is not one element.
+            pub fn set_metadata_element(&mut self, prefix: &str, namespace: &str, xml: &str) -> Result<()> {
+                let mut element: RawElement = xml.parse()?;
+                let end = element.attributes.iter().take_while(|(name, _)| is_declaration(name)).count();
+                inject(&mut element, prefix, false);
+                element.attributes.insert(end, (format!("xmlns:{prefix}"), namespace.to_owned()));
+                self.remove_metadata_element(namespace);
+                let metadata = self
+                    .metadata
+                    .get_or_insert_with(|| RawElement { name: "metadata".to_owned(), ..RawElement::default() });
+                metadata.content.push(RawNode::Element(element));
+                Ok(())
+            }
 
-    /// Removes the element of this namespace, and `<metadata>` with the last one.
-    pub fn remove_metadata_element(&mut self, namespace: &str) {
-        let Some(mut metadata) = self.metadata.take() else { return };
-        let content = std::mem::take(&mut metadata.content);
-        let keep = |node: &RawNode| !matches!(node, RawNode::Element(it) if is_in(it, &metadata, namespace));
-        let content: Vec<_> = content.into_iter().filter(keep).collect();
-        metadata.content = content;
-        if !metadata.content.is_empty() {
-            self.metadata = Some(metadata);
+            /// Removes the element of this namespace, and `<metadata>` with the last one.
+            pub fn remove_metadata_element(&mut self, namespace: &str) {
+                let Some(mut metadata) = self.metadata.take() else { return };
+                let content = std::mem::take(&mut metadata.content);
+                let keep = |node: &RawNode| !matches!(node, RawNode::Element(it) if is_in(it, &metadata, namespace));
+                let content: Vec<_> = content.into_iter().filter(keep).collect();
+                metadata.content = content;
+                if !metadata.content.is_empty() {
+                    self.metadata = Some(metadata);
+                }
+            }
         }
-    }
+    )*};
+}
+metadata_elements!(Domain, Network);
+
+/// Leaves the first element of each namespace; elements of none go, as in libvirt.
+pub(crate) fn keep_one_a_namespace(metadata: &mut RawElement) {
+    let mut content = std::mem::take(&mut metadata.content);
+    let mut seen: Vec<String> = Vec::new();
+    content.retain(|node| {
+        let RawNode::Element(element) = node else { return true };
+        match namespace(element, metadata) {
+            Some(uri) if !seen.iter().any(|known| known == uri) => {
+                seen.push(uri.to_owned());
+                true
+            }
+            _ => false,
+        }
+    });
+    metadata.content = content;
 }
 
 /// The namespaces that an element declares: prefix (empty for the default one) and URI.
@@ -72,9 +93,14 @@ fn is_declaration(attribute: &str) -> bool {
 
 /// Whether an element's name is in this namespace.
 fn is_in(element: &RawElement, parent: &RawElement, namespace: &str) -> bool {
+    self::namespace(element, parent) == Some(namespace)
+}
+
+/// The namespace that an element's name is in.
+fn namespace<'a>(element: &'a RawElement, parent: &'a RawElement) -> Option<&'a str> {
     let prefix = element.name.split_once(':').map_or("", |(prefix, _)| prefix);
     let declared = declarations(element).chain(declarations(parent));
-    declared.into_iter().find(|(known, _)| *known == prefix).is_some_and(|(_, uri)| uri == namespace)
+    declared.into_iter().find(|(known, _)| *known == prefix).map(|(_, uri)| uri).filter(|uri| !uri.is_empty())
 }
 
 /// Takes these prefixes off the names, and the namespace's declarations away.

@@ -167,6 +167,8 @@ impl std::fmt::Display for Bitmap {
 }
 
 impl Value for Bitmap {
+    const KIND: crate::xml::Kind = crate::xml::Kind::Set;
+
     fn parse(text: &str) -> Result<Self, Expected> {
         text.parse().map_err(Expected::Whole)
     }
@@ -183,6 +185,8 @@ macro_rules! filled_set {
         pub enum $codec {}
 
         impl Codec<Bitmap> for $codec {
+            const KIND: crate::xml::Kind = crate::xml::Kind::Set;
+
             fn parse(text: &str) -> Result<Bitmap, Expected> {
                 let set: Bitmap = text.parse()?;
                 if set.is_empty() {

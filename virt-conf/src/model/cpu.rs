@@ -1,12 +1,14 @@
 //! `<cpu>`: the guest's processor, and the NUMA topology that stands inside it.
 
+mod host;
 mod numa;
 
+pub use host::*;
 pub use numa::*;
 
 use super::Switch;
 use crate::error::{refuse_cpu, unsupported_cpu};
-use crate::xml::{NonZero, Reader, Result, Xml, XmlValue};
+use crate::xml::{FormatOptions, NonZero, Reader, Result, Xml, XmlValue};
 
 /// The guest's processor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -28,7 +30,7 @@ pub struct Cpu {
     #[xml(attr = "deprecated_features")]
     pub deprecated_features: Option<Switch>,
     /// A named model.
-    #[xml(child)]
+    #[xml(child, when = says_something)]
     pub model: Option<CpuModel>,
     /// The maker that the host's processor must have.
     #[xml(child_text)]
@@ -43,7 +45,7 @@ pub struct Cpu {
     #[xml(child = "maxphysaddr")]
     pub max_phys_addr: Option<CpuMaxPhysAddr>,
     /// Features added to or taken from the model.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub features: Vec<CpuFeature>,
     /// The guest's NUMA topology.
     #[xml(child, default)]
@@ -211,6 +213,11 @@ pub enum CpuFeaturePolicy {
     Forbid,
 }
 
+/// What becomes of a model that is not named is nothing that documents say.
+fn says_something(model: &CpuModel, _: FormatOptions) -> bool {
+    !model.name.is_empty() || model.vendor_id.is_some()
+}
+
 impl CpuCache {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         match self.level {
@@ -247,6 +254,7 @@ impl Cpu {
             self.mode = Some(CpuMode::Custom);
         }
         match self.mode {
+            Some(CpuMode::Custom) if !named => (self.mode, self.matching) = (None, None),
             Some(CpuMode::Custom) => {
                 self.matching.get_or_insert(CpuMatch::Exact);
             }
@@ -259,6 +267,10 @@ impl Cpu {
         match &mut self.model {
             Some(model) if named => {
                 model.fallback.get_or_insert_default();
+            }
+            // The host's model takes the place of one without a name, and what follows from its lack stays.
+            Some(model) if self.mode == Some(CpuMode::HostModel) && model.vendor_id.is_none() => {
+                model.fallback = model.fallback.filter(|fallback| *fallback == CpuFallback::Forbid);
             }
             // Without a name there is nothing to fall back from.
             Some(model) => model.fallback = None,
@@ -276,7 +288,7 @@ impl Cpu {
             return Err(refuse_cpu("vendor_id must be exactly 12 characters long"));
         }
         let custom = matches!(self.mode, None | Some(CpuMode::Custom));
-        if custom && !named && self.vendor.is_some() {
+        if !named && self.vendor.is_some() {
             return Err(refuse_cpu("CPU vendor specified without CPU model"));
         }
         if custom && !named && !self.features.is_empty() {

@@ -1,12 +1,12 @@
 //! `<domainbackup>`: a backup of a running guest's disks.
 
-use super::device::Disk;
+use super::device::{Disk, PrivateObjects, StoragePrivate};
 use super::{DeviceSecurityLabel, StorageEncryption};
-use crate::xml::{FormatOptions, ParseOptions, Reader, Result, Xml, XmlValue, from_str, to_string};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A backup of a running guest's disks.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "domainbackup", errors = DOMAIN)]
+#[xml(name = "domainbackup", document, errors = DOMAIN)]
 pub struct DomainBackup {
     /// Who moves the data; the hypervisor by default.
     #[xml(attr, default)]
@@ -23,6 +23,9 @@ pub struct DomainBackup {
     /// The disks; all by default.
     #[xml(child)]
     pub disks: Option<BackupDisks>,
+    /// What the driver keeps about it while it runs.
+    #[xml(child = "privateData", status)]
+    pub private: Option<BackupPrivate>,
 }
 
 /// Who moves the data.
@@ -76,7 +79,7 @@ pub enum BackupTransport {
 #[xml(name = "disks", keep_empty)]
 pub struct BackupDisks {
     /// Each disk at most once; those not named are left out.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub list: Vec<BackupDisk>,
 }
 
@@ -90,9 +93,15 @@ pub struct BackupDisk {
     /// Whether it is saved; yes by default.
     #[xml(attr)]
     pub backup: Option<bool>,
+    /// How far it is, while the backup runs.
+    #[xml(attr, status)]
+    pub state: Option<BackupDiskState>,
     /// What kind of storage the copy, or the scratch space, is on; a file by default.
     #[xml(attr = "type")]
     pub kind: Option<BackupStorage>,
+    /// The number of its image, while the backup runs.
+    #[xml(attr, status)]
+    pub index: Option<u32>,
     /// Whether only changes are saved; the backup as a whole says by default.
     #[xml(attr = "backupmode")]
     pub backup_mode: Option<BackupDiskMode>,
@@ -114,6 +123,30 @@ pub struct BackupDisk {
     /// Where the copy goes, in push mode.
     #[xml(child = "target")]
     pub target: Option<BackupStore>,
+}
+
+/// What the driver keeps about a backup while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "privateData")]
+pub struct BackupPrivate {
+    /// The emulator's objects that it needs.
+    #[xml(child, default)]
+    pub objects: PrivateObjects,
+}
+
+/// How far a disk of a backup is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
+pub enum BackupDiskState {
+    /// It is being saved.
+    Running,
+    /// It is saved.
+    Complete,
+    /// It could not be saved.
+    Failed,
+    /// It is being given up.
+    Cancelling,
+    /// It was given up.
+    Cancelled,
 }
 
 /// Kinds of storage for a backup.
@@ -148,8 +181,11 @@ pub struct BackupStore {
     /// How it is encrypted; not at all by default.
     #[xml(child)]
     pub encryption: Option<StorageEncryption>,
+    /// What the driver keeps about it while the backup runs.
+    #[xml(child = "privateData", status)]
+    pub private: Option<Box<StoragePrivate>>,
     /// How it is labelled; as the guest's disks by default.
-    #[xml(child)]
+    #[xml(child, key = "@model", unordered)]
     pub seclabels: Vec<DeviceSecurityLabel>,
 }
 
@@ -166,15 +202,6 @@ impl BackupDisk {
 }
 
 impl DomainBackup {
-    /// Reads a backup.
-    ///
-    /// # Errors
-    ///
-    /// When the text is not XML, or not a backup's.
-    pub fn from_xml(text: &str, options: &ParseOptions) -> Result<Self> {
-        from_str(text, options)
-    }
-
     /// Says of every disk of the guest what becomes of it: those not named are left out, or saved where none is named;
     /// each is saved since the checkpoint of the backup unless it says otherwise; a copy without a place goes beside
     /// the disk, its name ending in `suffix`.
@@ -209,11 +236,5 @@ impl DomainBackup {
                 saved.target = Some(BackupStore { file, ..BackupStore::default() });
             }
         }
-    }
-
-    /// Writes the backup as libvirt writes it.
-    #[must_use]
-    pub fn to_xml(&self, options: &FormatOptions) -> String {
-        to_string(self, *options)
     }
 }

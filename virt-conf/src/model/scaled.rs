@@ -1,7 +1,7 @@
 //! Sizes that libvirt writes in bytes or in MiB.
 
 use super::scale;
-use crate::xml::{Element, Fields, Plain, Reader, Result, Shape, Writer};
+use crate::xml::{About, Element, Fields, Kind, Plain, Reader, Result, Shape, Writer};
 
 /// A size in bytes, the text of an element. Read in any unit (`unit='KiB'`, bytes by default), written in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,12 +35,16 @@ macro_rules! scaled {
                 writer.text::<Plain, u64>(&self.0);
             }
             fn describe(_: Option<&Self>, shape: &mut Shape) {
-                shape.attr(UNIT);
+                super::describe_scaled(
+                    shape,
+                    const { &About::value(Kind::Amount, concat!("A size; in ", $written, " without a unit.")) },
+                );
             }
         }
         impl Element for $type {
             const NAME: &'static str = "size";
         }
+        crate::impl_serde!($type);
     )*};
 }
 scaled! {

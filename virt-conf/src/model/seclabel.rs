@@ -1,5 +1,6 @@
 //! `<seclabel>`: how a guest, or one of its devices, is confined.
 
+use crate::error::plain;
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// How one security driver confines a guest.
@@ -74,7 +75,7 @@ pub enum SecurityLabelType {
 
 /// How one security driver labels what a device uses.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "seclabel")]
+#[xml(name = "seclabel", after_read = DeviceSecurityLabel::settle)]
 pub struct DeviceSecurityLabel {
     /// Which security driver; by default every one.
     #[xml(attr)]
@@ -88,4 +89,37 @@ pub struct DeviceSecurityLabel {
     /// The label; by default the guest's.
     #[xml(child_text)]
     pub label: Option<String>,
+}
+
+impl DeviceSecurityLabel {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let model = self.model.as_deref().unwrap_or("<null>");
+        match (&self.label, self.relabel) {
+            (None, Some(true)) => {
+                let sentence = format!("Cannot specify relabel if label is missing. model={model}");
+                Err(reader.refuse(sentence))
+            }
+            (Some(_), Some(false)) => {
+                let sentence = format!("Cannot specify a label if relabelling is turned off. model={model}");
+                Err(reader.refuse(sentence))
+            }
+            (Some(_), None) => {
+                self.relabel = Some(true);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Leaves out labels that say nothing, and refuses two for one driver.
+    pub(crate) fn settle_all(labels: &mut Vec<Self>, reader: &Reader<'_, '_>) -> Result<()> {
+        for (at, label) in labels.iter().enumerate() {
+            let Some(model) = label.model.as_deref() else { continue };
+            if labels.iter().take(at).any(|other| other.model.as_deref() == Some(model)) {
+                return Err(reader.place(plain(format!("seclabel for model {model} is already provided"))));
+            }
+        }
+        labels.retain(|label| label.label.is_some() || label.relabel.is_some() || label.label_skip.is_some());
+        Ok(())
+    }
 }

@@ -4,7 +4,7 @@
 
 use uuid::Uuid;
 
-use crate::xml::{Error, FormatOptions, ParseOptions, Reader, Result, Xml};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Reader, Result, Xml};
 
 /// A secret; its value is kept apart.
 ///
@@ -16,16 +16,16 @@ use crate::xml::{Error, FormatOptions, ParseOptions, Reader, Result, Xml};
 /// # Ok::<(), virt_util::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "secret", errors = SECRET, after_read = Secret::settle)]
+#[xml(name = "secret", document, errors = SECRET, after_read = Secret::settle)]
 pub struct Secret {
     /// Whether its value is only ever kept in memory; default: no.
-    #[xml(attr, default)]
+    #[xml(attr, default, invalid = |_| not_yes_or_no("ephemeral"))]
     pub ephemeral: bool,
     /// Whether its value is never shown to anybody; default: no.
-    #[xml(attr, default)]
+    #[xml(attr, default, invalid = |_| not_yes_or_no("private"))]
     pub private: bool,
     /// Its identity; generated where absent.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| internal("malformed uuid element"))]
     pub uuid: Option<Uuid>,
     /// What it is, for people.
     #[xml(child_text)]
@@ -57,7 +57,7 @@ pub enum SecretUsage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct VolumeUsage {
     /// The volume's path.
-    #[xml(child_text)]
+    #[xml(child_text, missing = internal("volume usage specified, but volume path is missing"))]
     pub volume: String,
 }
 
@@ -65,7 +65,7 @@ pub struct VolumeUsage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct NamedUsage {
     /// The name, unique among secrets of this type.
-    #[xml(child_text)]
+    #[xml(child_text, missing = no_name(r))]
     pub name: String,
 }
 
@@ -73,36 +73,31 @@ pub struct NamedUsage {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct TargetUsage {
     /// The name, unique among secrets of this type.
-    #[xml(child_text)]
+    #[xml(child_text, missing = internal("iSCSI usage specified, but target is missing"))]
     pub target: String,
 }
 
-impl Secret {
-    /// Reads a document.
-    ///
-    /// # Errors
-    ///
-    /// With libvirt's sentence and the place.
-    pub fn from_xml(text: &str, options: &ParseOptions) -> Result<Self> {
-        crate::xml::from_str(text, options)
-    }
+fn internal(sentence: &str) -> Error {
+    Error::internal(ErrorDomain::SECRET, sentence)
+}
 
+fn not_yes_or_no(name: &str) -> Error {
+    Error::new(ErrorCode::XML_ERROR, ErrorDomain::SECRET, format!("invalid value of '{name}'"))
+}
+
+fn no_name(reader: &Reader<'_, '_>) -> Error {
+    let usage = match reader.attr_text("type") {
+        Some("ceph") => "Ceph",
+        Some("tls") => "TLS",
+        _ => "vTPM",
+    };
+    internal(&format!("{usage} usage specified, but name is missing"))
+}
+
+impl Secret {
     fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
         self.uuid.get_or_insert_with(Uuid::new_v4);
+        self.usage = self.usage.take().filter(|usage| *usage != SecretUsage::None);
         Ok(())
-    }
-}
-
-impl std::str::FromStr for Secret {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::from_xml(text, &ParseOptions::default())
-    }
-}
-
-impl std::fmt::Display for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::xml::to_string(self, FormatOptions::default()))
     }
 }

@@ -1,6 +1,8 @@
 //! Amounts of memory: a number, and a unit beside it.
 
-use crate::xml::{Element, Error, ErrorCode, ErrorDomain, Fields, Plain, Reader, Result, Shape, Writer};
+use crate::xml::{
+    About, Element, Error, ErrorCode, ErrorDomain, Fields, Kind, Plain, Reader, Result, Shape, Writer,
+};
 
 /// An amount of memory in KiB, the text of an element. Read in any unit (`unit='MiB'`, KiB by default, rounded up),
 /// written in KiB.
@@ -32,7 +34,7 @@ pub fn scale(value: u64, unit: Option<&str>, scale: u64, limit: u64) -> Result<u
 pub(crate) fn read_scaled(reader: &Reader<'_, '_>, default: u64) -> Result<u64> {
     let text = reader.own_text();
     let number: u64 = crate::xml::Value::parse(&text).map_err(|_| {
-        reader.refuse(format!(
+        reader.xml_error(format!(
             "Invalid value '{text}' for element or attribute './{}[1]'",
             reader.path_below_root()
         ))
@@ -74,7 +76,10 @@ impl Fields for Kib {
         writer.text::<Plain, _>(&self.0);
     }
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        shape.attr("unit");
+        describe_scaled(
+            shape,
+            const { &About::value(Kind::Amount, "An amount of memory; in KiB without a unit.") },
+        );
     }
 }
 
@@ -112,7 +117,7 @@ impl Fields for PrettyBytes {
         writer.text::<Plain, _>(&self.pretty().0);
     }
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        shape.attr("unit");
+        describe_scaled(shape, const { &About::value(Kind::Amount, "A size; in bytes without a unit.") });
     }
 }
 
@@ -124,15 +129,34 @@ impl Element for PrettyBytes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ScaledAttr(pub(crate) &'static str);
 
+/// What is known of the unit beside an amount.
+pub(crate) const UNIT: &About =
+    &About::value(Kind::Text, "The unit: `bytes`, `KB` (1000), `KiB` or `k` (1024), and so on to `EiB`.");
+
+/// The shape of an element whose text is an amount with a unit beside it.
+pub(crate) fn describe_scaled(shape: &mut Shape, about: &'static About) {
+    shape.known_attr("unit", UNIT);
+    shape.text(about);
+}
+
 impl ScaledAttr {
+    /// The shape of an element with this amount and its unit.
+    pub(crate) fn describe(self, shape: &mut Shape, about: &'static About) {
+        shape.known_attr(self.0, about);
+        shape.known_attr("unit", UNIT);
+    }
+
     /// The attribute in bytes; without a unit it counts in `default`.
     pub(crate) fn bytes(self, reader: &Reader<'_, '_>, default: u64) -> Result<Option<u64>> {
         let Some(text) = reader.attr_text(self.0) else { return Ok(None) };
         let number: u64 = crate::xml::Value::parse(text).map_err(|_| {
-            reader.refuse(format!("Invalid value '{text}' for element or attribute './@{}'", self.0))
+            reader.xml_error(format!("Invalid value '{text}' for element or attribute './@{}'", self.0))
         })?;
         scale(number, reader.attr_text("unit"), default, u64::MAX)
             .map(Some)
             .map_err(|error| reader.place(error))
     }
 }
+
+crate::impl_serde!(Kib);
+crate::impl_serde!(PrettyBytes);

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::xml::{ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
 
 /// Formats of disk images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
@@ -72,25 +72,49 @@ impl StorageAuth {
 
 /// A secret, named by UUID or by what it is used for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "secret")]
+#[xml(name = "secret", after_read = SecretReference::settle)]
 pub struct SecretReference {
     /// What kind of secret: `ceph`, `iscsi`, `passphrase` ...
     #[xml(attr = "type")]
     pub kind: Option<String>,
     /// Its UUID; excludes `usage`.
-    #[xml(attr)]
+    #[xml(attr, invalid = bad_uuid)]
     pub uuid: Option<Uuid>,
     /// What it is used for; excludes `uuid`.
     #[xml(attr)]
     pub usage: Option<String>,
 }
 
+fn bad_uuid(text: &str) -> Error {
+    Error::new(ErrorCode::XML_ERROR, ErrorDomain::NONE, format!("invalid secret uuid '{text}'"))
+}
+
+/// A secret has one name.
+fn one_name(uuid: Option<Uuid>, usage: Option<&str>, reader: &Reader<'_, '_>) -> Result<()> {
+    let sentence = match (uuid, usage) {
+        (None, None) => "missing secret uuid or usage attribute",
+        (Some(_), Some(_)) => "either secret uuid or usage expected",
+        _ => return Ok(()),
+    };
+    Err(reader.error(ErrorCode::XML_ERROR, ErrorDomain::NONE, sentence))
+}
+
+impl SecretReference {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        one_name(self.uuid, self.usage.as_deref(), reader)
+    }
+}
+
 /// Encryption of a disk image.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "encryption")]
+#[xml(name = "encryption", keep_open, after_read = StorageEncryption::check)]
 pub struct StorageEncryption {
     /// The scheme.
-    #[xml(attr)]
+    #[xml(
+        attr,
+        invalid = |text| unsupported(format!("unknown volume encryption format type {text}")),
+        missing = wrong("unknown volume encryption format")
+    )]
     pub format: EncryptionFormat,
     /// Who decrypts; default: the emulator.
     #[xml(attr)]
@@ -104,6 +128,15 @@ pub struct StorageEncryption {
     /// How initialisation vectors are made; absent: the scheme's default.
     #[xml(child)]
     pub ivgen: Option<EncryptionIvgen>,
+}
+
+impl StorageEncryption {
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.ivgen.is_some() && self.cipher.is_none() {
+            return Err(reader.place(wrong("ivgen element found, but cipher is missing")));
+        }
+        Ok(())
+    }
 }
 
 /// Schemes of encryption.
@@ -133,17 +166,35 @@ pub enum EncryptionEngine {
 
 /// A key of an encrypted image.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "secret")]
+#[xml(name = "secret", after_read = EncryptionSecret::settle)]
 pub struct EncryptionSecret {
     /// What kind of key.
-    #[xml(attr = "type")]
+    #[xml(
+        attr = "type",
+        invalid = |text| unsupported(format!("unknown volume encryption secret type {text}")),
+        missing = wrong("unknown volume encryption secret type")
+    )]
     pub kind: EncryptionSecretType,
     /// UUID of the secret; excludes `usage`.
-    #[xml(attr)]
+    #[xml(attr, invalid = bad_uuid)]
     pub uuid: Option<Uuid>,
     /// What the secret is used for; excludes `uuid`.
     #[xml(attr)]
     pub usage: Option<String>,
+}
+
+impl EncryptionSecret {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        one_name(self.uuid, self.usage.as_deref(), reader)
+    }
+}
+
+fn wrong(sentence: &str) -> Error {
+    Error::new(ErrorCode::XML_ERROR, ErrorDomain::STORAGE, sentence)
+}
+
+fn unsupported(sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::STORAGE, sentence)
 }
 
 /// Kinds of keys.
@@ -190,6 +241,9 @@ pub struct Reservations {
     /// Whether the helper is started with the guest.
     #[xml(attr)]
     pub managed: Option<bool>,
+    /// Whether the emulator takes reservations along when the guest migrates; the hypervisor's choice by default. Since 12.1.
+    #[xml(attr)]
+    pub migration: Option<bool>,
     /// Socket of a helper that is there already.
     #[xml(child)]
     pub source: Option<ReservationsSource>,

@@ -4,7 +4,10 @@
 
 use super::storage_pool::{FreeExtent, StoragePermissions, StoragePoolKind};
 use super::{Bytes, StorageEncryption, StorageFormat};
-use crate::xml::{Error, FormatOptions, ParseFlags, ParseOptions, Reader, Result, Xml, XmlValue};
+use crate::xml::{
+    Element as _, Error, ErrorCode, ErrorDomain, ParseFlags, Reader, Result, Value as _, Within as _, Xml,
+    XmlValue,
+};
 
 /// A disk image, or another thing in a pool that guests can use as a disk.
 ///
@@ -16,10 +19,14 @@ use crate::xml::{Error, FormatOptions, ParseFlags, ParseOptions, Reader, Result,
 /// # Ok::<(), virt_util::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "volume", errors = STORAGE, after_read = StorageVolume::settle)]
+#[xml(name = "volume", document, errors = STORAGE, after_read = StorageVolume::settle)]
 pub struct StorageVolume {
     /// What it is to the host; set by its pool, a file by default.
-    #[xml(attr = "type", default)]
+    #[xml(
+        attr = "type",
+        default,
+        invalid = |text| unsupported(format!("unknown volume type '{text}'"))
+    )]
     pub kind: VolumeKind,
     /// Its name, unique in its pool.
     #[xml(child_text, default)]
@@ -28,7 +35,7 @@ pub struct StorageVolume {
     #[xml(child_text)]
     pub key: Option<String>,
     /// Where in the pool it is. Only ever written: the pool decides it.
-    #[xml(child, read_if = never)]
+    #[xml(child, write_only)]
     pub source: Option<VolumeSource>,
     /// The size that a guest sees, in bytes.
     #[xml(child = "capacity", default)]
@@ -37,7 +44,7 @@ pub struct StorageVolume {
     #[xml(child = "allocation", default)]
     pub allocation: Bytes,
     /// The length of its file, in bytes. Only ever written.
-    #[xml(child = "physical", read_if = never)]
+    #[xml(child = "physical", write_only)]
     pub physical: Option<Bytes>,
     /// What it is made of.
     #[xml(child)]
@@ -45,10 +52,6 @@ pub struct StorageVolume {
     /// The image that its blocks come from until they are written; absent: none.
     #[xml(child)]
     pub backing_store: Option<VolumeBackingStore>,
-}
-
-fn never(_: &Reader<'_, '_>) -> bool {
-    false
 }
 
 /// What a volume is to the host.
@@ -104,7 +107,7 @@ pub struct VolumeTarget {
     #[xml(child)]
     pub permissions: Option<StoragePermissions>,
     /// When it was used and changed. Only ever written.
-    #[xml(child, read_if = never)]
+    #[xml(child, write_only)]
     pub timestamps: Option<VolumeTimestamps>,
     /// Its encryption; absent: none.
     #[xml(child)]
@@ -153,6 +156,26 @@ impl crate::xml::Value for VolumeFormat {
         match self {
             Self::Image(format) => format.format(out),
             Self::Partition(text) => out.push_str(text),
+        }
+    }
+}
+
+/// What partitions can be, and what can be on one.
+const PARTITIONS: &[&str] =
+    &["none", "linux", "fat16", "fat32", "linux-swap", "linux-lvm", "linux-raid", "extended"];
+
+impl VolumeTarget {
+    fn check(&self) -> Result<()> {
+        let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let version = |text: &str| text.split_once('.').is_some_and(|(a, b)| number(a) && number(b));
+        match &self.compat {
+            Some(compat) if !version(compat) => Err(Error::new(
+                ErrorCode::XML_ERROR,
+                ErrorDomain::STORAGE,
+                "forbidden characters in 'compat' attribute",
+            )
+            .within("compat")),
+            _ => Ok(()),
         }
     }
 }
@@ -232,16 +255,11 @@ pub struct VolumeBackingStore {
     pub timestamps: Option<VolumeTimestamps>,
 }
 
-impl StorageVolume {
-    /// Reads a document. What the pool decides (type, key, path, format) is filled in by the storage driver.
-    ///
-    /// # Errors
-    ///
-    /// With libvirt's sentence and the place.
-    pub fn from_xml(text: &str, options: &ParseOptions) -> Result<Self> {
-        crate::xml::from_str(text, options)
-    }
+fn unsupported(sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::STORAGE, sentence)
+}
 
+impl StorageVolume {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         if self.name.is_empty() {
             return Err(reader.refuse("missing volume name element"));
@@ -252,6 +270,13 @@ impl StorageVolume {
         }
         if reader.first("allocation").is_none() {
             self.allocation = self.capacity;
+        }
+        // What is not anywhere is under nothing.
+        self.backing_store = self.backing_store.take().filter(|backing| backing.path.is_some());
+        if let Some(target) = &self.target {
+            target
+                .check()
+                .map_err(|error| reader.first(VolumeTarget::NAME).unwrap_or(*reader).place(error))?;
         }
         if let Some(target) = &mut self.target
             && target.features.is_some()
@@ -264,7 +289,11 @@ impl StorageVolume {
 
     /// Fills in what its pool decides: pools of files have formats, raw by default; others have none, but disks the types of
     /// their partitions.
-    pub fn settle_in(&mut self, pool: &StoragePoolKind) {
+    ///
+    /// # Errors
+    ///
+    /// When it has a format that the pool's volumes cannot have.
+    pub fn settle_in(&mut self, pool: &StoragePoolKind) -> Result<()> {
         let default = match pool {
             StoragePoolKind::Dir(_)
             | StoragePoolKind::Fs(_)
@@ -276,29 +305,28 @@ impl StorageVolume {
             StoragePoolKind::Disk(_) => Some(VolumeFormat::Image(StorageFormat::None)),
             _ => None,
         };
-        let settle = |format: &mut Option<VolumeFormatElement>| match &default {
-            Some(default) => {
-                format.get_or_insert_with(|| VolumeFormatElement { kind: default.clone() });
+        let settle = |format: &mut Option<VolumeFormatElement>| {
+            let Some(default) = &default else {
+                *format = None;
+                return Ok(());
+            };
+            let kind = &format.get_or_insert_with(|| VolumeFormatElement { kind: default.clone() }).kind;
+            let image = matches!(kind, VolumeFormat::Image(format) if *format != StorageFormat::None);
+            let mut text = String::new();
+            kind.format(&mut text);
+            let known = match default {
+                VolumeFormat::Image(StorageFormat::Raw) => image,
+                _ => PARTITIONS.contains(&text.as_str()),
+            };
+            if !known {
+                return Err(unsupported(format!("unknown volume format type {text}")).within("format/@type"));
             }
-            None => *format = None,
+            Ok(())
         };
-        settle(&mut self.target.get_or_insert_default().format);
+        settle(&mut self.target.get_or_insert_default().format).within("target")?;
         if let Some(backing) = &mut self.backing_store {
-            settle(&mut backing.format);
+            settle(&mut backing.format).within(VolumeBackingStore::NAME)?;
         }
-    }
-}
-
-impl std::str::FromStr for StorageVolume {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::from_xml(text, &ParseOptions::default())
-    }
-}
-
-impl std::fmt::Display for StorageVolume {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::xml::to_string(self, FormatOptions::default()))
+        Ok(())
     }
 }

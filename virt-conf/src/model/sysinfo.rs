@@ -40,11 +40,11 @@ pub struct SmbiosInfo {
 }
 
 macro_rules! table {
-    ($(#[$doc:meta])* $name:ident = $element:literal: $($(#[$field_doc:meta])* $field:ident = $spelled:literal),* $(,)?) => {
+    ($(#[$doc:meta])* $name:ident = $element:literal: $($(#[doc = $field_doc:literal])* $field:ident = $spelled:literal),* $(,)?) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct $name {
-            $($(#[$field_doc])* pub $field: Option<String>,)*
+            $($(#[doc = $field_doc])* pub $field: Option<String>,)*
         }
 
         impl crate::xml::Fields for $name {
@@ -67,7 +67,18 @@ macro_rules! table {
                 $(if let Some(value) = &self.$field { write_entry(writer, $spelled, value); })*
             }
             fn describe(_: Option<&Self>, shape: &mut crate::xml::Shape) {
-                shape.child("entry", |shape| shape.attr("name"));
+                use crate::xml::{About, Kind, List, Spelling};
+                const ENTRIES: &About = &About::list(List::Unordered("@name"), "The table's entries.");
+                shape.known_child("entry", ENTRIES, |shape| {
+                    let names = const {
+                        &About::value(
+                            Kind::OneOf(&[$(Spelling { name: $spelled, doc: concat!($($field_doc),*) }),*]),
+                            "Which entry.",
+                        )
+                    };
+                    shape.known_attr("name", names);
+                    shape.text(const { &About::value(Kind::Text, "Its value.") });
+                });
             }
         }
 

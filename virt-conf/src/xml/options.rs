@@ -22,6 +22,10 @@ bitflags::bitflags! {
         const ALLOW_POST_PARSE_FAIL = 1 << 7;
         /// A volume that takes its size from another one may leave it out.
         const NO_CAPACITY = 1 << 8;
+        /// A snapshot or checkpoint that was made before: when, after which one, and of which guest are read, too.
+        const REDEFINE = 1 << 9;
+        /// With [`REDEFINE`](Self::REDEFINE), a driver's own record of a snapshot, which tells the current one.
+        const INTERNAL = 1 << 10;
     }
 
     /// How to write a document, libvirt's `VIR_DOMAIN_DEF_FORMAT_*`.
@@ -43,6 +47,8 @@ bitflags::bitflags! {
         const PCI_ORIG_STATES = 1 << 6;
         /// The clock's adjustment while the guest runs is written.
         const CLOCK_ADJUST = 1 << 7;
+        /// A driver's own record of a snapshot: whether it is the current one is written.
+        const INTERNAL = 1 << 8;
     }
 }
 

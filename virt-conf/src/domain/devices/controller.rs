@@ -1,12 +1,13 @@
 //! Defaults of controllers: their numbers, their order, and those that other devices imply.
 
 use super::Context;
+use crate::domain::way::Way as _;
 use crate::model::{
     CcidAddress, Channel, ChannelTarget, ConsoleTargetType, Controller, ControllerDriver, ControllerKind,
-    DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, IdeController, InputBus, NvmeController,
-    PlainController, ScsiController, ScsiModel, UsbModel, VirtioSerialController,
+    DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, Hostdev, Hub, IdeController, Input, InputBus,
+    NvmeController, PlainController, ScsiController, ScsiModel, UsbModel, VirtioSerialController,
 };
-use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+use crate::xml::{Element as _, Error, ErrorCode, ErrorDomain, Result, Within};
 
 /// Whether this "controller" says that there is no USB.
 pub(super) fn is_usb_none(controller: &Controller) -> bool {
@@ -42,7 +43,7 @@ pub(super) fn post_parse(controller: &mut Controller, _: &Domain, _: &Context<'_
     );
     if controller.driver.iothread != 0 && !virtio_scsi {
         let detail = "'iothread' attribute only supported for virtio scsi controllers";
-        return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail));
+        return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail).within("driver/@iothread"));
     }
     Ok(())
 }
@@ -75,19 +76,20 @@ impl Devices {
     fn check_usb_controllers(&self) -> Result<()> {
         let detail = |text: &str| Error::new(ErrorCode::XML_DETAIL, ErrorDomain::DOMAIN, text);
         let (mut none, mut other, mut master) = (false, false, false);
-        for controller in &self.controllers {
+        for (at, controller) in self.controllers.iter().enumerate() {
             if !matches!(controller.kind, ControllerKind::Usb(_)) {
                 continue;
             }
             if none || is_usb_none(controller) && other {
-                return Err(detail("Can't add another USB controller: USB is disabled for this domain"));
+                let error = detail("Can't add another USB controller: USB is disabled for this domain");
+                return Err(error.within_nth(Controller::NAME, at));
             }
             none |= is_usb_none(controller);
             other |= !is_usb_none(controller);
             master |= controller.info.master_startport.is_none();
         }
         if other && !master {
-            return Err(detail("No master USB controller specified"));
+            return Err(detail("No master USB controller specified").within("controller[@type='usb']"));
         }
         Ok(())
     }
@@ -99,18 +101,25 @@ impl Devices {
         }
         let faults = [
             (
-                self.inputs.iter().any(|input| input.bus == Some(InputBus::Usb)),
+                self.inputs.iter().position(|input| input.bus == Some(InputBus::Usb)),
+                Input::NAME,
                 "Can't add USB input device. USB bus is disabled",
             ),
             (
-                self.hostdevs.iter().any(super::hostdev::is_usb),
+                self.hostdevs.iter().position(super::hostdev::is_usb),
+                Hostdev::NAME,
                 "Can't add host USB device: USB is disabled in this host",
             ),
-            (!self.hubs.is_empty(), "Can't add USB hub: USB is disabled for this domain"),
+            (
+                (!self.hubs.is_empty()).then_some(0),
+                Hub::NAME,
+                "Can't add USB hub: USB is disabled for this domain",
+            ),
         ];
-        match faults.iter().find(|(fault, _)| *fault) {
-            Some((_, sentence)) => {
-                Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, sentence))
+        match faults.iter().find_map(|(at, name, sentence)| Some(((*at)?, name, sentence))) {
+            Some((at, name, sentence)) => {
+                let error = Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, sentence);
+                Err(error.within_nth(name, at))
             }
             None => Ok(()),
         }
@@ -269,24 +278,20 @@ impl Domain {
         devices.ensure_hostdev_controllers();
     }
 
-    /// Two controllers of one kind cannot have one number, except the parts of a USB 2.0 controller.
+    /// Two controllers of one kind cannot have one number, except those of USB.
     pub(super) fn reject_duplicate_controllers(&self) -> Result<()> {
         let controllers = &self.devices.controllers;
         for (at, controller) in controllers.iter().enumerate() {
-            let twin = controllers.iter().take(at).any(|other| {
-                same_kind(other, controller)
-                    && other.index == controller.index
-                    && !(is_usb2_part(controller)
-                        && is_usb2_part(other)
-                        && usb_model(other) != usb_model(controller))
-            });
-            if twin {
+            let usb = matches!(controller.kind, ControllerKind::Usb(_));
+            let twin = |other| same_kind(other, controller) && other.index == controller.index;
+            if !usb && controllers.iter().take(at).any(twin) {
                 let detail = format!(
                     "Multiple '{}' controllers with index '{}'",
                     controller.kind.tag(),
                     controller.index.unwrap_or(0)
                 );
-                return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail));
+                let error = Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail);
+                return Err(error.within(format_args!("{}[2]", controller.way(at))));
             }
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! Defaults of disks: order, bus, medium, place on the controller.
 
 use super::{Context, disk_name};
+use crate::domain::way::Way;
 use crate::domain::{DeviceMut, Features};
 use crate::model::{
     DeviceAddress, Disk, DiskBus, DiskDevice, DiskSnapshot, DiskSource, DiskTray, Domain, DriveAddress,
     HostTransport, NetworkDiskProtocol,
 };
-use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Result, Within};
 
 impl Disk {
     /// Number of the disk in its name, from 0; -1 when that is no disk's name, as libvirt counts.
@@ -53,6 +54,7 @@ impl Domain {
         for index in 0..self.devices.disks.len() {
             let mut disk = std::mem::take(&mut self.devices.disks[index]);
             let outcome = self.post_parse_disk(&mut disk, context);
+            let outcome = outcome.map_err(|error| error.within(disk.way(index)));
             self.devices.disks[index] = disk;
             outcome?;
         }
@@ -95,7 +97,7 @@ impl Domain {
         let bus = disk.target.bus;
         let Some(number) = disk_name::index(name) else {
             let detail = format!("Unknown disk name '{name}' and no address specified");
-            return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail));
+            return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail).within("target/@dev"));
         };
         let place = match bus {
             Some(DiskBus::Scsi) => {
@@ -117,7 +119,8 @@ impl Domain {
                          bus='{}' target='{}' unit='{}",
                         place.controller, place.bus, place.target, place.unit
                     );
-                    return Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail));
+                    let error = Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail);
+                    return Err(error.within("target/@dev"));
                 }
                 place
             }

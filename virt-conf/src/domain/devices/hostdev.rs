@@ -1,12 +1,13 @@
 //! Defaults of host devices: the place of SCSI units in the guest, and the names of iSCSI ones.
 
 use super::Context;
+use crate::domain::way::Way;
 use crate::domain::{DeviceMut, Features};
 use crate::model::{
     ControllerKind, DeviceAddress, Devices, DiskBus, Domain, DriveAddress, Hostdev, HostdevKind, MdevModel,
     ScsiController, ScsiHostdevSource, ScsiModel, SubsystemDevice,
 };
-use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Result, Within};
 
 /// The device on a bus that is handed over, if it is one.
 fn subsystem(hostdev: &Hostdev) -> Option<&SubsystemDevice> {
@@ -82,8 +83,10 @@ impl Domain {
     pub(super) fn post_parse_hostdevs(&mut self, context: &Context<'_>) -> Result<()> {
         for at in 0..self.devices.hostdevs.len() {
             let mut hostdev = self.devices.hostdevs[at].clone();
-            context.hooks.device_post_parse(DeviceMut::Hostdev(&mut hostdev), self, context.options)?;
-            self.post_parse_hostdev(&mut hostdev, context)?;
+            let hooked =
+                context.hooks.device_post_parse(DeviceMut::Hostdev(&mut hostdev), self, context.options);
+            let outcome = hooked.and_then(|()| self.post_parse_hostdev(&mut hostdev, context));
+            outcome.map_err(|error| error.within(hostdev.way(at)))?;
             self.devices.hostdevs[at] = hostdev;
         }
         Ok(())
@@ -124,5 +127,5 @@ fn check_mdev_address(model: MdevModel, address: Option<&DeviceAddress>) -> Resu
         return Ok(());
     }
     let detail = format!("Unsupported address type '{}' with mediated device model '{model}'", address.tag());
-    Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail))
+    Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail).within("address/@type"))
 }

@@ -1,7 +1,8 @@
-//! What devices have in common: only some may be booted from, and assigned aliases are not read.
+//! What devices have in common: only some may be booted from, and assigned aliases are read of running guests alone.
 
 use super::Context;
 use crate::domain::Features;
+use crate::domain::way::Way;
 use crate::model::{DeviceInfo, Devices};
 use crate::xml::ParseFlags;
 
@@ -11,12 +12,12 @@ fn is_user_alias(alias: &str) -> bool {
     alias.starts_with(crate::model::USER_ALIAS) && alias.bytes().all(allowed)
 }
 
-/// Drops what libvirt does not read: assigned aliases, boot orders and option ROMs of devices that cannot have them.
+/// Drops what libvirt does not read: aliases that were assigned to a guest that ran, boot orders and option ROMs of devices that cannot have them.
 pub(super) fn settle(devices: &mut Devices, context: &Context<'_>) {
-    let status = context.options.flags.contains(ParseFlags::STATUS);
+    let running = !context.options.flags.contains(ParseFlags::INACTIVE);
     let user = context.hooks.features().contains(Features::USER_ALIAS);
     devices.each_info(|info, bootable, rom| {
-        info.alias = info.alias.take().filter(|alias| status || user && is_user_alias(alias));
+        info.alias = info.alias.take().filter(|alias| running || user && is_user_alias(alias));
         if !bootable {
             info.boot = None;
         }
@@ -27,6 +28,20 @@ pub(super) fn settle(devices: &mut Devices, context: &Context<'_>) {
 }
 
 impl Devices {
+    /// Visits what every device has in common, with the device and its number among those of its kind.
+    pub(super) fn visit_infos<'a>(&'a self, mut visit: impl FnMut(&'a dyn Way, usize, &'a DeviceInfo)) {
+        macro_rules! visit {
+            ($($field:ident)*) => {$(
+                self.$field.iter().enumerate().for_each(|(at, device)| visit(device, at, &device.info));
+            )*};
+        }
+        visit! {
+            disks interfaces sounds hostdevs filesystems controllers smartcards serials parallels channels consoles inputs
+            memballoon watchdogs rngs nvram hubs redirected shared_memories memories cryptos panics tpms vsock iommus videos
+            pstore
+        }
+    }
+
     /// Visits what every device has in common, with whether it may be booted from and whether it may have an option ROM.
     pub(super) fn each_info(&mut self, mut visit: impl FnMut(&mut DeviceInfo, bool, bool)) {
         macro_rules! visit {
@@ -59,7 +74,7 @@ impl Devices {
             panics false, false;
             tpms false, false;
             vsock false, false;
-            iommu false, false;
+            iommus false, false;
             videos false, false;
             pstore false, false;
         }

@@ -8,7 +8,7 @@ use crate::model::{
     InputKind, Interface, Mac, MacAddress, MemoryDevice, MemoryDeviceAccess, MemoryModel, Rng, RngBackend,
     Sound, SoundModel, Video, VideoModel, VideoType, Vsock,
 };
-use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+use crate::xml::{Element as _, Error, ErrorCode, ErrorDomain, Result, Within};
 
 /// A card without an address gets one of the range that QEMU has for itself.
 pub(super) fn interface(interface: &mut Interface, _: &Domain, _: &Context<'_>) -> Result<()> {
@@ -36,7 +36,7 @@ pub(super) fn input(input: &mut Input, domain: &Domain, _: &Context<'_>) -> Resu
     let s390 = arch.starts_with("s390");
     let x86 = matches!(arch, "x86_64" | "i686");
     let bus = match (&input.kind, domain.os.kind.name.as_str()) {
-        (InputKind::Evdev(_), _) => return Ok(()),
+        (InputKind::Evdev(_), "hvm") => return Ok(()),
         (InputKind::Passthrough(_), "hvm") => InputBus::Virtio,
         (_, "hvm") if s390 => InputBus::Virtio,
         (InputKind::Mouse | InputKind::Keyboard, "hvm") if x86 => InputBus::Ps2,
@@ -142,7 +142,10 @@ impl Domain {
         let primary = |video: &Video| video.model.as_ref().is_some_and(|model| model.primary);
         if videos.iter().filter(|video| primary(video)).count() > 1 {
             let detail = "Only one primary video device is supported";
-            return Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail));
+            let second = videos.iter().enumerate().filter(|(_, video)| primary(video)).nth(1);
+            let error = Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail);
+            let error = error.within("model/@primary");
+            return Err(error.within_nth(Video::NAME, second.map_or(0, |(at, _)| at)));
         }
         if let Some(at) = videos.iter().position(primary) {
             let first = videos.remove(at);

@@ -9,9 +9,10 @@ mod info;
 mod misc;
 mod validate;
 
+use super::way::Way;
 use super::{DeviceMut, DomainHooks};
 use crate::model::{Devices, Domain};
-use crate::xml::{ParseOptions, Result};
+use crate::xml::{ParseOptions, Result, Within};
 
 /// What the steps over single devices may look at besides the device.
 pub(super) struct Context<'a> {
@@ -21,21 +22,22 @@ pub(super) struct Context<'a> {
 
 /// Runs a hook and a neutral step over every device of one kind, which `domain` lacks meanwhile.
 macro_rules! each {
-    ($domain:ident, $context:ident, $($field:ident $variant:ident $step:expr;)*) => {$(
+    ($domain:ident, $context:ident, $($field:ident $variant:ident $step:expr;)*) => {$(if $domain.devices.$field.iter().next().is_some() {
         let mut devices = std::mem::take(&mut $domain.devices.$field);
         let mut outcome = Ok(());
-        for device in devices.iter_mut() {
+        for (at, device) in devices.iter_mut().enumerate() {
             outcome = $context.hooks.device_post_parse(DeviceMut::$variant(device), $domain, $context.options);
             if outcome.is_ok() {
                 outcome = $step(device, $domain, $context);
             }
             if outcome.is_err() {
+                outcome = outcome.within(device.way(at));
                 break;
             }
         }
         $domain.devices.$field = devices;
         outcome?;
-    )*};
+    })*};
 }
 
 impl Domain {
@@ -49,7 +51,7 @@ impl Domain {
         info::settle(&mut self.devices, context);
         self.devices.settle_controllers()?;
         self.devices.refuse_disabled_usb()?;
-        self.add_console_for_serial();
+        self.add_console_for_serial()?;
         self.add_implicit_video();
         self.each_device(context)?;
         self.number_character_devices();
@@ -92,7 +94,8 @@ impl Domain {
             panics Panic nothing;
             tpms Tpm nothing;
             vsock Vsock misc::vsock;
-            iommu Iommu nothing;
+            pstore PersistentStore nothing;
+            iommus Iommu nothing;
             videos Video misc::video;
             graphics Graphics nothing;
             audios Audio nothing;

@@ -2,7 +2,7 @@
 
 use crate::error::{refuse, unsupported};
 use crate::model::{Domain, Kib, NumatuneMemory, NumatuneMode, NumatunePlacement, VcpuPlacement};
-use crate::xml::{ParseFlags, ParseOptions, Result};
+use crate::xml::{ParseFlags, ParseOptions, Result, Within};
 
 impl Domain {
     /// Completes `<memory>` from the NUMA nodes and plugged devices, and `<currentMemory>` from it.
@@ -17,7 +17,7 @@ impl Domain {
         if nodes > 0 {
             total = nodes.saturating_add(plugged);
         } else if plugged > total {
-            return Err(unsupported("Total size of memory devices exceeds the total memory size"));
+            return Err(refuse("Total size of memory devices exceeds the total memory size").within("memory"));
         }
         if total.saturating_sub(plugged) == 0 {
             return Err(refuse("Memory size must be specified via <memory> or in the <numa> configuration"));
@@ -27,10 +27,12 @@ impl Domain {
         self.current_memory = Some(current.unwrap_or(Kib(total)));
         match self.max_memory {
             Some(max) if max.size.0 == 0 => {
-                Err(refuse("both maximum memory size and memory slot count must be specified"))
+                Err(refuse("both maximum memory size and memory slot count must be specified")
+                    .within("maxMemory"))
             }
             Some(max) if max.size.0 < total => {
-                Err(refuse("maximum memory size must be equal or greater than the actual memory size"))
+                Err(refuse("maximum memory size must be equal or greater than the actual memory size")
+                    .within("maxMemory"))
             }
             _ => Ok(()),
         }
@@ -76,7 +78,8 @@ impl Domain {
             NumatunePlacement::Static if memory.nodeset.is_none() => {
                 return Err(unsupported(
                     "nodeset for NUMA memory tuning must be set if 'placement' is 'static'",
-                ));
+                )
+                .within("numatune/memory"));
             }
             NumatunePlacement::Static => {}
             NumatunePlacement::Auto => memory.nodeset = None,
@@ -99,31 +102,41 @@ impl Domain {
             return Ok(());
         }
         if memory.is_some_and(|memory| memory.placement == Some(NumatunePlacement::Auto)) {
-            return Err(unsupported("Per-node binding is not compatible with automatic NUMA placement."));
+            return Err(unsupported("Per-node binding is not compatible with automatic NUMA placement.")
+                .within("numatune/memnode"));
         }
         let cells = self.cpu.iter().map(|cpu| cpu.numa.cells.len()).sum::<usize>() as u32;
         if cells == 0 {
-            return Err(refuse("Element 'memnode' is invalid without any guest NUMA cells"));
+            return Err(refuse("Element 'memnode' is invalid without any guest NUMA cells")
+                .within("numatune/memnode"));
         }
         if let Some(pair) = self.numatune.memnodes.windows(2).find(|pair| pair[0].cellid == pair[1].cellid) {
-            return Err(refuse(format!("Multiple memnode elements with cellid {}", pair[0].cellid)));
+            let id = pair[0].cellid;
+            let error = refuse(format!("Multiple memnode elements with cellid {id}"));
+            return Err(error.within(format_args!("numatune/memnode[@cellid='{id}'][2]")));
         }
         let whole = memory.map(|memory| memory.mode).unwrap_or_default();
         for node in &self.numatune.memnodes {
-            if node.cellid >= cells {
-                return Err(refuse(
+            let faults = [
+                (
+                    node.cellid >= cells,
+                    "@cellid",
                     "Argument 'cellid' in memnode element must correspond to existing guest's NUMA cell",
-                ));
-            }
-            if node.mode == NumatuneMode::Restrictive && whole != NumatuneMode::Restrictive {
-                return Err(refuse(
+                ),
+                (
+                    node.mode == NumatuneMode::Restrictive && whole != NumatuneMode::Restrictive,
+                    "@mode",
                     "'restrictive' mode is required in memory element when mode is 'restrictive' in memnode element",
-                ));
-            }
-            if node.mode != NumatuneMode::Restrictive && whole == NumatuneMode::Restrictive {
-                return Err(refuse(
+                ),
+                (
+                    node.mode != NumatuneMode::Restrictive && whole == NumatuneMode::Restrictive,
+                    "@mode",
                     "'restrictive' mode is required in memnode element when mode is 'restrictive' in memory element",
-                ));
+                ),
+            ];
+            if let Some((_, path, sentence)) = faults.iter().find(|(fault, ..)| *fault) {
+                let way = format_args!("numatune/memnode[@cellid='{}']", node.cellid);
+                return Err(refuse(sentence).within(path).within(way));
             }
         }
         Ok(())

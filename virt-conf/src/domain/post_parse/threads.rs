@@ -8,7 +8,7 @@ use crate::model::{
     Bitmap, CacheAllocation, CacheType, Domain, IoThread, IoThreadScheduler, Scheduler, VcpuPlacement,
     VcpuScheduler, VcpuState,
 };
-use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Result, Within};
 
 /// libvirt's bound on the length of lists.
 const MOST_PROCESSORS: u32 = 16384;
@@ -29,22 +29,26 @@ impl Domain {
             self.vcpu.cpuset = None;
         }
         if self.vcpu.current.is_some_and(|current| current > max) {
-            return Err(unsupported("maximum vCPU count must not be less than current vCPU count"));
+            return Err(unsupported("maximum vCPU count must not be less than current vCPU count")
+                .within("vcpu/@current"));
         }
         self.vcpu.current = self.vcpu.current.filter(|current| *current != max);
         if self.vcpus.list.is_empty() {
             return Ok(());
         }
         if !hooks.features().contains(Features::INDIVIDUAL_VCPUS) {
-            return Err(unsupported("individual CPU state configuration is not supported"));
+            return Err(unsupported("individual CPU state configuration is not supported").within("vcpus"));
         }
         if max > MOST_PROCESSORS {
-            return Err(refuse(format!("{max} processors are more than one by one can be described")));
+            return Err(
+                refuse(format!("{max} processors are more than one by one can be described")).within("vcpu")
+            );
         }
         let mut states: BTreeMap<u32, VcpuState> = BTreeMap::new();
         for state in self.vcpus.list.drain(..) {
             if state.id >= max {
-                return Err(refuse(format!("vcpu id '{}' is out of range of maximum vcpu count", state.id)));
+                let error = refuse(format!("vcpu id '{}' is out of range of maximum vcpu count", state.id));
+                return Err(error.within(format_args!("vcpus/vcpu[@id='{}']/@id", state.id)));
             }
             states.insert(state.id, state);
         }
@@ -54,7 +58,8 @@ impl Domain {
             state.hotpluggable.get_or_insert(!state.enabled);
             match state {
                 VcpuState { enabled: false, hotpluggable: Some(false), .. } => {
-                    Err(unsupported(format!("vcpu '{id}' is both offline and not hotpluggable")))
+                    let error = unsupported(format!("vcpu '{id}' is both offline and not hotpluggable"));
+                    Err(error.within(format_args!("vcpus/vcpu[@id='{id}']")))
                 }
                 state => Ok(state),
             }
@@ -68,10 +73,10 @@ impl Domain {
     fn check_numa_processors(&self) -> Result<()> {
         let sets = || self.cpu.iter().flat_map(|cpu| &cpu.numa.cells).filter_map(|cell| cell.cpus.as_ref());
         if sets().map(Bitmap::count).sum::<usize>() as u64 > u64::from(self.vcpu.max) {
-            return Err(internal("Number of CPUs in <numa> exceeds the <vcpu> count"));
+            return Err(internal("Number of CPUs in <numa> exceeds the <vcpu> count").within("cpu/numa"));
         }
         if sets().filter_map(Bitmap::last).max().unwrap_or_default() >= self.vcpu.max {
-            return Err(internal("CPU IDs in <numa> exceed the <vcpu> count"));
+            return Err(internal("CPU IDs in <numa> exceed the <vcpu> count").within("cpu/numa"));
         }
         Ok(())
     }
@@ -85,7 +90,8 @@ impl Domain {
         let mut taken: Bitmap = Bitmap::default();
         for thread in list.iter() {
             if taken.contains(thread.id) {
-                return Err(refuse(format!("duplicate iothread id '{}' found", thread.id)));
+                let error = refuse(format!("duplicate iothread id '{}' found", thread.id));
+                return Err(error.within(format_args!("iothreadids/iothread[@id='{}'][2]", thread.id)));
             }
             taken.insert(thread.id);
         }
@@ -120,18 +126,25 @@ impl Domain {
         tune.vcpupins.retain(|pin| pin.vcpu < max);
         tune.vcpupins.sort_by_key(|pin| pin.vcpu);
         if let Some(pair) = tune.vcpupins.windows(2).find(|pair| pair[0].vcpu == pair[1].vcpu) {
-            return Err(internal(format!("duplicate vcpupin for vcpu '{}'", pair[0].vcpu)));
+            let id = pair[0].vcpu;
+            let error = internal(format!("duplicate vcpupin for vcpu '{id}'"));
+            return Err(error.within(format_args!("cputune/vcpupin[@vcpu='{id}'][2]")));
         }
         let order = self.iothread_ids();
         for pin in &self.cputune.iothreadpins {
             if !order.contains(&pin.iothread) {
-                return Err(unsupported(format!("Cannot find 'iothread' : {}", pin.iothread)));
+                let error = unsupported(format!("Cannot find 'iothread' : {}", pin.iothread));
+                return Err(
+                    error.within(format_args!("cputune/iothreadpin[@iothread='{}']/@iothread", pin.iothread))
+                );
             }
         }
         let pins = &mut self.cputune.iothreadpins;
         pins.sort_by_key(|pin| order.iter().position(|id| *id == pin.iothread));
         if let Some(pair) = pins.windows(2).find(|pair| pair[0].iothread == pair[1].iothread) {
-            return Err(internal(format!("duplicate iothreadpin for same iothread '{}'", pair[0].iothread)));
+            let id = pair[0].iothread;
+            let error = internal(format!("duplicate iothreadpin for same iothread '{id}'"));
+            return Err(error.within(format_args!("cputune/iothreadpin[@iothread='{id}'][2]")));
         }
         Ok(())
     }
@@ -140,13 +153,16 @@ impl Domain {
     fn fill_in_schedulers(&mut self) -> Result<()> {
         let max = self.vcpu.max;
         let mut vcpus: BTreeMap<u32, Scheduler> = BTreeMap::new();
-        for entry in &self.cputune.vcpuscheds {
+        for (at, entry) in self.cputune.vcpuscheds.iter().enumerate() {
+            let placed = |error: Error| error.within("@vcpus").within_nth("vcpusched", at).within("cputune");
             for vcpu in entry.vcpus.iter() {
                 if vcpu >= max {
-                    return Err(unsupported(format!("vCPU '{vcpu}' is not present in domain definition")));
+                    return Err(placed(unsupported(format!(
+                        "vCPU '{vcpu}' is not present in domain definition"
+                    ))));
                 }
                 if vcpus.insert(vcpu, entry.scheduler).is_some() {
-                    return Err(plain("'vcpusched' attributes 'vcpus' must not overlap"));
+                    return Err(placed(plain("'vcpusched' attributes 'vcpus' must not overlap")));
                 }
             }
         }
@@ -155,13 +171,15 @@ impl Domain {
             .map(|(vcpu, scheduler)| VcpuScheduler { vcpus: Bitmap::from_iter([vcpu]), scheduler })
             .collect();
         let mut iothreads: BTreeMap<u32, Scheduler> = BTreeMap::new();
-        for entry in &self.cputune.iothreadscheds {
+        for (at, entry) in self.cputune.iothreadscheds.iter().enumerate() {
+            let placed =
+                |error: Error| error.within("@iothreads").within_nth("iothreadsched", at).within("cputune");
             for id in entry.iothreads.iter() {
                 if !self.has_iothread(id) {
-                    return Err(unsupported(format!("Cannot find 'iothread' : {id}")));
+                    return Err(placed(unsupported(format!("Cannot find 'iothread' : {id}"))));
                 }
                 if iothreads.insert(id, entry.scheduler).is_some() {
-                    return Err(plain("'iothreadsched' attributes 'iothreads' must not overlap"));
+                    return Err(placed(plain("'iothreadsched' attributes 'iothreads' must not overlap")));
                 }
             }
         }
@@ -179,38 +197,40 @@ impl Domain {
         let max = self.vcpu.max;
         let tune = &mut self.cputune;
         let shrink = |set: &mut Bitmap| set.truncate(max);
-        for entry in &mut tune.cachetunes {
+        for (at, entry) in tune.cachetunes.iter_mut().enumerate() {
             shrink(&mut entry.vcpus);
             entry.monitors.iter_mut().for_each(|monitor| shrink(&mut monitor.vcpus));
             entry.caches.sort_by_key(|cache| (cache.level, cache.kind, cache.id));
-            check_caches(&entry.caches)?;
+            check_caches(&entry.caches).within_nth("cachetune", at).within("cputune")?;
         }
         tune.cachetunes.retain(|entry| !entry.vcpus.is_empty());
-        for entry in &mut tune.memorytunes {
+        for (at, entry) in tune.memorytunes.iter_mut().enumerate() {
             shrink(&mut entry.vcpus);
             entry.monitors.iter_mut().for_each(|monitor| shrink(&mut monitor.vcpus));
             entry.nodes.sort_by_key(|node| node.id);
             if let Some(pair) = entry.nodes.windows(2).find(|pair| pair[0].id == pair[1].id) {
                 let sentence = format!("Memory Bandwidth already defined for node {}", pair[0].id);
-                return Err(Error::new(ErrorCode::XML_ERROR, ErrorDomain::RESCTRL, sentence));
+                let error = Error::new(ErrorCode::XML_ERROR, ErrorDomain::RESCTRL, sentence);
+                let error = error.within(format_args!("node[@id='{}'][2]", pair[0].id));
+                return Err(error.within_nth("memorytune", at).within("cputune"));
             }
         }
         tune.memorytunes.retain(|entry| !entry.vcpus.is_empty());
         let caches: Vec<&Bitmap> = tune.cachetunes.iter().map(|entry| &entry.vcpus).collect();
-        check_groups(&caches, "Identical vcpus in cachetunes found", "Overlapping vcpus in cachetunes")?;
+        check_groups(&caches, "Identical vcpus in cachetunes found", "Overlapping vcpus in cachetunes")
+            .within("cputune/cachetune")?;
         let bandwidths: Vec<&Bitmap> = tune.memorytunes.iter().map(|entry| &entry.vcpus).collect();
-        check_groups(
-            &bandwidths,
-            "Identical vcpus in memorytunes found",
-            "Overlapping vcpus in memorytunes",
-        )?;
+        check_groups(&bandwidths, "Identical vcpus in memorytunes found", "Overlapping vcpus in memorytunes")
+            .within("cputune/memorytune")?;
         for entry in &tune.cachetunes {
             let whole = !entry.caches.is_empty();
-            check_monitors(&entry.vcpus, whole, entry.monitors.iter().map(|monitor| &monitor.vcpus))?;
+            check_monitors(&entry.vcpus, whole, entry.monitors.iter().map(|monitor| &monitor.vcpus))
+                .within("cputune/cachetune/monitor")?;
         }
         for entry in &tune.memorytunes {
             let whole = !entry.nodes.is_empty();
-            check_monitors(&entry.vcpus, whole, entry.monitors.iter().map(|monitor| &monitor.vcpus))?;
+            check_monitors(&entry.vcpus, whole, entry.monitors.iter().map(|monitor| &monitor.vcpus))
+                .within("cputune/memorytune/monitor")?;
         }
         Ok(())
     }

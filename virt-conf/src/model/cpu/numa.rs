@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::error::refuse;
 use crate::model::{Bitmap, Kib, PrettyBytes, ScaledAttr};
-use crate::xml::{Element, Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
+use crate::xml::{About, Element, Fields, Kind, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// The guest's NUMA topology.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "numa", after_read = Numa::settle)]
 pub struct Numa {
     /// The nodes; their ids run from 0 without gaps.
-    #[xml(child)]
+    #[xml(child, key = "@id")]
     pub cells: Vec<NumaCell>,
     /// How fast each node reaches each other's memory.
     #[xml(child, default)]
@@ -41,13 +41,16 @@ pub struct NumaCell {
     #[xml(child, default)]
     pub distances: NumaDistances,
     /// Caches beside its memory.
-    #[xml(child)]
+    #[xml(child, key = "@level", unordered)]
     pub caches: Vec<NumaCache>,
 }
 
 impl Numa {
     /// Puts the nodes in order and makes their distances whole.
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.cells.is_empty() {
+            return Err(reader.place(refuse("NUMA topology defined without NUMA cells")));
+        }
         let count = self.cells.len() as u32;
         for (at, cell) in (0..).zip(&mut self.cells) {
             if *cell.id.get_or_insert(at) >= count {
@@ -65,28 +68,7 @@ impl Numa {
             }
         }
         self.refuse_shared_processors(reader)?;
-        self.check_interconnects(reader)?;
         self.complete_distances(reader)
-    }
-
-    fn check_interconnects(&self, reader: &Reader<'_, '_>) -> Result<()> {
-        let latencies =
-            self.interconnects.latencies.iter().map(|entry| (entry.initiator, entry.target, entry.cache));
-        let bandwidths =
-            self.interconnects.bandwidths.iter().map(|entry| (entry.initiator, entry.target, entry.cache));
-        for (initiator, target, cache) in latencies.chain(bandwidths) {
-            let node = |id: u32| self.cells.get(id as usize);
-            if node(initiator).is_none() {
-                return Err(reader.refuse("'initiator' refers to a non-existent NUMA node"));
-            }
-            let Some(target) = node(target) else {
-                return Err(reader.refuse("'target' refers to a non-existent NUMA node"));
-            };
-            if cache > 0 && target.caches.iter().all(|entry| entry.level != cache) {
-                return Err(reader.refuse("'cache' refers to a non-existent NUMA node cache"));
-            }
-        }
-        Ok(())
     }
 
     fn refuse_shared_processors(&self, reader: &Reader<'_, '_>) -> Result<()> {
@@ -154,8 +136,10 @@ impl Fields for NumaMemory {
     }
     fn write_children(&self, _: &mut Writer) {}
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        shape.attr("memory");
-        shape.attr("unit");
+        ScaledAttr("memory").describe(
+            shape,
+            const { &About::value(Kind::Amount, "The memory of the node; in KiB without a unit.") },
+        );
     }
 }
 
@@ -173,7 +157,7 @@ pub enum MemoryAccess {
 #[xml(name = "distances")]
 pub struct NumaDistances {
     /// One entry a node.
-    #[xml(child)]
+    #[xml(child, key = "@id", unordered)]
     pub siblings: Vec<NumaSibling>,
 }
 
@@ -248,8 +232,10 @@ impl Fields for NumaCacheSize {
     }
     fn write_children(&self, _: &mut Writer) {}
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        shape.attr("value");
-        shape.attr("unit");
+        ScaledAttr("value").describe(
+            shape,
+            const { &About::value(Kind::Amount, "The size of the cache; in bytes without a unit.") },
+        );
     }
 }
 
@@ -326,8 +312,10 @@ impl Fields for NumaBandwidthRate {
     }
     fn write_children(&self, _: &mut Writer) {}
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        shape.attr("value");
-        shape.attr("unit");
+        ScaledAttr("value").describe(
+            shape,
+            const { &About::value(Kind::Amount, "How much a second; in KiB without a unit.") },
+        );
     }
 }
 

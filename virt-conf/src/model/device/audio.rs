@@ -1,16 +1,16 @@
 //! `<audio>`: where the host plays what the guest plays, and records what the guest records.
 
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{NonZero, Reader, Result, Xml, XmlValue};
 
 /// An audio backend of the host.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "audio")]
 pub struct Audio {
     /// Number by which sound cards and displays name it, from 1, unique in the domain.
-    #[xml(attr, first)]
+    #[xml(attr, first, with = NonZero)]
     pub id: u32,
     /// Microseconds between two looks at the buffers; 0: the hypervisor's default.
-    #[xml(attr = "timerPeriod", omit)]
+    #[xml(attr = "timerPeriod", omit, with = NonZero)]
     pub timer_period: u32,
     /// Which sound system.
     #[xml(flatten)]
@@ -47,6 +47,7 @@ pub enum AudioKind {
 
 /// What every direction of every sound system has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = AudioStream::settle)]
 pub struct AudioStream {
     /// Whether the emulator mixes several cards; default: yes.
     #[xml(attr = "mixingEngine")]
@@ -55,25 +56,41 @@ pub struct AudioStream {
     #[xml(attr = "fixedSettings")]
     pub fixed_settings: Option<bool>,
     /// Streams that may be open at once; 0: the default, 1.
-    #[xml(attr, omit)]
+    #[xml(attr, omit, with = NonZero)]
     pub voices: u32,
     /// Length of the buffer in microseconds; 0: the default.
-    #[xml(attr = "bufferLength", omit)]
+    #[xml(attr = "bufferLength", omit, with = NonZero)]
     pub buffer_length: u32,
-    /// The host's settings, where they are fixed.
-    #[xml(child, default)]
-    pub settings: AudioSettings,
+    /// The host's settings, where they are fixed, and only there.
+    #[xml(child)]
+    pub settings: Option<AudioSettings>,
+}
+
+impl AudioStream {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let fixed = self.fixed_settings == Some(true);
+        if self.settings.is_some() && !fixed {
+            return Err(reader.unsupported("audio settings specified without fixed settings flag"));
+        }
+        if fixed && self.mixing_engine != Some(true) {
+            return Err(reader.unsupported("fixed audio settings requires mixing engine"));
+        }
+        if fixed {
+            self.settings.get_or_insert_default();
+        }
+        Ok(())
+    }
 }
 
 /// Settings of the host's side.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "settings")]
+#[xml(name = "settings", keep_empty)]
 pub struct AudioSettings {
     /// Samples a second; 0: the default, 44100.
-    #[xml(attr, omit)]
+    #[xml(attr, omit, with = NonZero)]
     pub frequency: u32,
     /// Number of channels; 0: the default, 2.
-    #[xml(attr, omit)]
+    #[xml(attr, omit, with = NonZero)]
     pub channels: u32,
     /// Format of a sample; default: `s16`.
     #[xml(attr)]
@@ -161,7 +178,7 @@ pub struct BufferedAudioStream {
     #[xml(flatten)]
     pub common: AudioStream,
     /// Number of buffers; 0: the default.
-    #[xml(attr = "bufferCount", omit)]
+    #[xml(attr = "bufferCount", omit, with = NonZero)]
     pub buffer_count: u32,
 }
 
@@ -228,7 +245,7 @@ pub struct OssAudioStream {
     #[xml(attr)]
     pub dev: Option<String>,
     /// Number of buffers; 0: the default.
-    #[xml(attr = "bufferCount", omit)]
+    #[xml(attr = "bufferCount", omit, with = NonZero)]
     pub buffer_count: u32,
     /// Whether the device is polled, where it can; default: yes.
     #[xml(attr = "tryPoll")]
@@ -263,7 +280,7 @@ pub struct NamedAudioStream {
     #[xml(attr = "streamName")]
     pub stream_name: Option<String>,
     /// Desired delay in microseconds; 0: the default.
-    #[xml(attr, omit)]
+    #[xml(attr, omit, with = NonZero)]
     pub latency: u32,
 }
 

@@ -1,15 +1,16 @@
 //! `<controller>`: what disks, ports and other devices are plugged into.
 
 use super::{DeviceInfo, IoThreads, VirtioModel, VirtioOptions};
+use crate::error::unsupported;
 use crate::model::{Kib, Switch};
-use crate::xml::{Hex, Reader, Result, Xml, XmlValue};
+use crate::xml::{Codec, Expected, Hex, Kind, NonNegative, Plain, Reader, Result, Xml, XmlValue};
 
 /// A controller of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "controller", after_read = Controller::settle)]
 pub struct Controller {
     /// Number of this controller among those of its type, from 0, by which addresses name it; absent: assigned.
-    #[xml(attr)]
+    #[xml(attr, with = Number)]
     pub index: Option<u32>,
     /// What it controls, with its model.
     #[xml(flatten)]
@@ -38,7 +39,34 @@ impl Controller {
             ControllerKind::Pci(PciController { model: Some(PciModel::PciRoot | PciModel::PcieRoot), .. })
         );
         self.pcihole64 = self.pcihole64.filter(|_| root);
+        // What says that there is no USB is in no slot.
+        if matches!(&self.kind, ControllerKind::Usb(UsbController { model: Some(UsbModel::None), .. })) {
+            self.info = DeviceInfo::default();
+        }
         Ok(())
+    }
+}
+
+/// The number of a controller, of the signed numbers those from 0.
+#[derive(Debug)]
+enum Number {}
+
+impl Codec<u32> for Number {
+    const KIND: Kind = <NonNegative as Codec<i32>>::KIND;
+
+    fn parse(text: &str) -> std::result::Result<u32, Expected> {
+        <NonNegative as Codec<i32>>::parse(text).map(i32::unsigned_abs)
+    }
+    fn format(value: &u32, out: &mut String) {
+        <Plain as Codec<u32>>::format(value, out);
+    }
+}
+
+/// Controllers that have no models refuse all of them.
+fn no_model(reader: &Reader<'_, '_>) -> Result<()> {
+    match reader.attr_text("model") {
+        Some(model) => Err(reader.unsupported(format!("Unknown model type '{model}'"))),
+        None => Ok(()),
     }
 }
 
@@ -73,13 +101,14 @@ pub enum ControllerKind {
 
 /// A controller of which there is one model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(before_read = no_model)]
 pub struct PlainController {}
 
 /// `type='ide'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct IdeController {
     /// The chip; default: the machine's.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unsupported(format!("Unknown model type '{text}'")))]
     pub model: Option<IdeModel>,
 }
 
@@ -98,7 +127,7 @@ pub enum IdeModel {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ScsiController {
     /// The adapter; default: what suits the machine.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unsupported(format!("Unknown model type '{text}'")))]
     pub model: Option<ScsiModel>,
 }
 
@@ -140,13 +169,13 @@ pub enum ScsiModel {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct VirtioSerialController {
     /// Which generation of virtio; default: what suits the slot.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unsupported(format!("Unknown model type '{text}'")))]
     pub model: Option<VirtioModel>,
     /// Ports it has; default: 31.
-    #[xml(attr)]
+    #[xml(attr, with = Number)]
     pub ports: Option<u32>,
     /// Interrupt vectors; default: as many as the ports need.
-    #[xml(attr)]
+    #[xml(attr, with = Number)]
     pub vectors: Option<u32>,
 }
 
@@ -154,10 +183,10 @@ pub struct VirtioSerialController {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct UsbController {
     /// The chip; default: the machine's.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unsupported(format!("Unknown model type '{text}'")))]
     pub model: Option<UsbModel>,
     /// Ports it has, 1 to 15, on models that leave the choice.
-    #[xml(attr)]
+    #[xml(attr, with = Number)]
     pub ports: Option<u32>,
 }
 
@@ -208,7 +237,7 @@ pub enum UsbModel {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct PciController {
     /// What kind of bridge; absent: to be decided by the hypervisor's driver.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unsupported(format!("Unknown model type '{text}'")))]
     pub model: Option<PciModel>,
     /// Which product of that kind; absent: the hypervisor's driver picks it.
     #[xml(attr = "model/@name")]
@@ -318,6 +347,7 @@ pub struct PciTarget {
 
 /// `type='xenbus'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(before_read = no_model)]
 pub struct XenbusController {
     /// Grant frames the guest may use at most.
     #[xml(attr = "maxGrantFrames")]
@@ -329,6 +359,7 @@ pub struct XenbusController {
 
 /// `type='nvme'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(before_read = no_model)]
 pub struct NvmeController {
     /// Serial number that the guest reads.
     #[xml(child_text)]

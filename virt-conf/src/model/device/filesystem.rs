@@ -55,12 +55,13 @@ pub struct Filesystem {
 impl Filesystem {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<(), Error> {
         self.multidevs = self.multidevs.filter(|multidevs| *multidevs != FilesystemMultidevs::Default);
+        if self.driver.kind != Some(FilesystemDriverType::Virtiofs) {
+            (self.binary, self.idmap) = Default::default();
+        }
         let source = self.source.path();
         match (&self.target, source) {
-            (target, None) => {
-                let target = target.as_deref().unwrap_or_default();
-                Err(reader.error(ErrorCode::NO_SOURCE, ErrorDomain::DOMAIN, target))
-            }
+            (None, None) => Err(reader.place(Error::bare(ErrorCode::NO_SOURCE, ErrorDomain::DOMAIN))),
+            (Some(target), None) => Err(reader.error(ErrorCode::NO_SOURCE, ErrorDomain::DOMAIN, target)),
             (None, Some(source)) => Err(reader.error(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN, source)),
             (Some(_), Some(_)) => Ok(()),
         }
@@ -138,7 +139,7 @@ pub struct TemplateSource {
 }
 
 /// `type='ram'`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(after_read = RamSource::settle)]
 pub struct RamSource {
     /// Memory it may use at most, in KiB.
@@ -147,6 +148,12 @@ pub struct RamSource {
     /// Unit of the above, written as KiB always.
     #[xml(attr)]
     pub units: Option<String>,
+}
+
+impl Default for RamSource {
+    fn default() -> Self {
+        Self { usage: 0, units: Some("KiB".to_owned()) }
+    }
 }
 
 impl RamSource {
@@ -337,6 +344,8 @@ pub struct IdMapEntry {
 enum Octal {}
 
 impl Codec<u32> for Octal {
+    const KIND: crate::xml::Kind = crate::xml::Kind::Octal;
+
     fn parse(text: &str) -> Result<u32, Expected> {
         match u32::from_str_radix(text, 8) {
             Ok(mode) if mode <= 0o777 => Ok(mode),

@@ -11,7 +11,7 @@ use crate::xml::{Base, Expected, Hex, Reader, Result, Xml, XmlValue};
 
 /// A device of the host handed to the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "hostdev", keep_open)]
+#[xml(name = "hostdev", keep_open, after_read = Hostdev::settle)]
 pub struct Hostdev {
     /// Which device, and how it is handed over.
     #[xml(flatten)]
@@ -25,6 +25,19 @@ pub struct Hostdev {
     /// Boot order, alias, option ROM and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Hostdev {
+    /// Of a SCSI unit alone is it read whether the guest may write, and others may use it.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        let unit = matches!(
+            &self.kind,
+            HostdevKind::Subsystem(HostdevSubsystem { device: SubsystemDevice::Scsi(_), .. })
+        );
+        self.readonly &= unit;
+        self.shareable &= unit;
+        Ok(())
+    }
 }
 
 /// How a device is handed over.
@@ -61,6 +74,9 @@ impl HostdevSubsystem {
         let Some(source) = reader.first("source") else {
             return Err(reader.refuse("Missing <source> element in hostdev device"));
         };
+        if source.attr_text("startupPolicy").is_some() && kind != Some("usb") {
+            return Err(source.unsupported("Setting startupPolicy is only allowed for USB devices"));
+        }
         match kind {
             Some("scsi") => check_scsi_source(&source),
             Some("mdev") => check_mdev_source(&source),
@@ -148,7 +164,7 @@ pub struct UsbHostdev {
 
 /// A USB device of the host, by product, by address, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "source")]
+#[xml(name = "source", keep_empty)]
 pub struct UsbHostdevSource {
     /// What to do when it is not there at start; default: `mandatory`.
     #[xml(attr = "startupPolicy")]
@@ -208,17 +224,29 @@ impl UsbProduct {
 
 /// Where a USB device is on the host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Xml)]
-#[xml(name = "address")]
+#[xml(name = "address", after_read = UsbHostAddress::settle)]
 pub struct UsbHostAddress {
     /// Number of the bus.
     #[xml(attr, with = Base<0>)]
     pub bus: u32,
-    /// Number on the bus; changes whenever the device is plugged.
+    /// Number on the bus; changes whenever the device is plugged. Absent: found by the port.
     #[xml(attr, with = Base<0>)]
-    pub device: u32,
+    pub device: Option<u32>,
     /// Ports from the root hub, `1.2`; stays as long as the device stays in its plug. Since libvirt 11.9.
-    #[xml(attr)]
+    #[xml(attr, when = super::UsbPort::is_given)]
     pub port: Option<super::UsbPort>,
+}
+
+impl UsbHostAddress {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match (reader.attr_text("device"), self.port) {
+            (None, None) => Err(reader.missing_attr(&[], "device")),
+            (Some(_), Some(_)) => {
+                Err(reader.internal("found both device id and port in usb address (ambiguous setting)"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `type='pci'`.
@@ -251,6 +279,9 @@ pub struct HostdevDriver {
     /// A variant of that kind, by module name; default: the one that suits the device.
     #[xml(attr)]
     pub model: Option<String>,
+    /// Whether the device is opened through the kernel's iommufd; default: as the domain says. Since 12.1.
+    #[xml(attr)]
+    pub iommufd: Option<bool>,
 }
 
 /// Kinds of drivers that hold assigned functions.
@@ -266,7 +297,7 @@ pub enum HostdevDriverName {
 
 /// A PCI function of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "source")]
+#[xml(name = "source", keep_empty)]
 pub struct PciHostdevSource {
     /// USB only; refused for PCI functions.
     #[xml(attr = "startupPolicy")]
@@ -337,6 +368,9 @@ pub struct ScsiAdapterSource {
     /// The unit.
     #[xml(child)]
     pub address: ScsiHostAddress,
+    /// What the driver keeps about it while the guest runs.
+    #[xml(child = "privateData", status)]
+    pub private: Option<Box<super::StoragePrivate>>,
 }
 
 /// Where a SCSI unit is on an adapter.
@@ -363,6 +397,9 @@ pub struct ScsiIscsiSource {
     /// The server; exactly one.
     #[xml(child)]
     pub hosts: Vec<NetworkHost>,
+    /// What the driver keeps about it while the guest runs.
+    #[xml(child = "privateData", status)]
+    pub private: Option<Box<super::StoragePrivate>>,
     /// Credentials.
     #[xml(child)]
     pub auth: Option<StorageAuth>,

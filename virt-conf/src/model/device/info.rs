@@ -1,7 +1,7 @@
 //! What every device has: alias, boot order, option ROM, ACPI index, address.
 
 use super::DeviceAddress;
-use crate::model::Switch;
+use crate::model::{Bitmap, Switch};
 use crate::xml::{Codec, Expected, FormatOptions, NonZero, Reader, Result, Value, Xml, XmlValue};
 
 /// What every device has, written at the end of its element.
@@ -17,14 +17,14 @@ pub struct DeviceInfo {
     #[xml(attr = "alias/@name", when = alias_stays)]
     pub alias: Option<String>,
     /// USB companion controllers: the first port of the master that this controller serves.
-    #[xml(attr = "master/@startport")]
+    #[xml(attr = "master/@startport", bare = 0)]
     pub master_startport: Option<u32>,
     /// PCI devices: the option ROM shown to the guest.
     #[xml(child, default)]
     pub rom: Rom,
-    /// PCI devices: index in ACPI tables, from 1 to 16383, from which a guest may derive a stable name; 0: none.
-    #[xml(attr = "acpi/@index", omit)]
-    pub acpi_index: u32,
+    /// PCI devices: what ACPI tables say about it.
+    #[xml(child, default)]
+    pub acpi: DeviceAcpi,
     /// Where the guest finds the device; absent: assigned by the hypervisor's driver.
     #[xml(child)]
     pub address: Option<DeviceAddress>,
@@ -96,6 +96,18 @@ impl Rom {
     }
 }
 
+/// What ACPI tables say about a PCI device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "acpi")]
+pub struct DeviceAcpi {
+    /// Its index, from 1 to 16383, from which a guest may derive a stable name; 0: none.
+    #[xml(attr, omit)]
+    pub index: u32,
+    /// Host devices: the guest's NUMA nodes that belong to it, one for each part that it can be divided into. Since 11.8.
+    #[xml(attr)]
+    pub nodeset: Option<Bitmap>,
+}
+
 /// Options common to all virtio devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct VirtioOptions {
@@ -140,6 +152,8 @@ pub enum VirtioModel {
 pub enum YesOrNot {}
 
 impl Codec<bool> for YesOrNot {
+    const KIND: crate::xml::Kind = crate::xml::Kind::YesNo;
+
     fn parse(text: &str) -> std::result::Result<bool, Expected> {
         Ok(text == "yes")
     }

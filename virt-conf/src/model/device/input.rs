@@ -1,6 +1,7 @@
 //! `<input>` and `<hub>`: what the guest is operated with, and USB hubs.
 
 use super::{DeviceInfo, VirtioDriver, VirtioModel};
+use crate::error::unsupported;
 use crate::model::Switch;
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
@@ -9,7 +10,11 @@ use crate::xml::{Reader, Result, Xml, XmlValue};
 #[xml(name = "input", before_read = Input::check, after_read = Input::settle)]
 pub struct Input {
     /// The bus it is plugged into; default: what the domain's type and the device allow.
-    #[xml(attr)]
+    #[xml(
+        attr,
+        invalid = |text| unsupported(format!("unknown input bus type '{text}'")),
+        skip_if = is_on_no_bus
+    )]
     pub bus: Option<InputBus>,
     /// Which generation of virtio, on the virtio bus.
     #[xml(attr)]
@@ -23,6 +28,15 @@ pub struct Input {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the derive hands over the field as it is"
+)]
+fn is_on_no_bus(bus: &Option<InputBus>) -> bool {
+    *bus == Some(InputBus::None)
 }
 
 impl Input {
@@ -43,7 +57,8 @@ impl Input {
         if !source && reader.first("source").is_some() {
             return Err(reader.refuse("Missing evdev path for input device"));
         }
-        self.bus = self.bus.filter(|bus| *bus != InputBus::None);
+        let evdev = matches!(self.kind, InputKind::Evdev(_));
+        self.bus = self.bus.filter(|bus| *bus != InputBus::None || !evdev);
         let usb = matches!(self.info.address, None | Some(super::DeviceAddress::Usb(_)));
         if self.bus == Some(InputBus::Usb) && !usb {
             return Err(reader.refuse("Invalid address for a USB device"));
@@ -143,7 +158,7 @@ pub enum GrabToggle {
 
 /// A hub that gives the guest more ports.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "hub")]
+#[xml(name = "hub", before_read = Hub::check)]
 pub struct Hub {
     /// The bus whose ports it multiplies.
     #[xml(attr = "type")]
@@ -151,6 +166,16 @@ pub struct Hub {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Hub {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.attr_text("type") {
+            None => Err(reader.internal("missing hub device type")),
+            Some("usb") => Ok(()),
+            Some(kind) => Err(reader.unsupported(format!("unknown hub device type '{kind}'"))),
+        }
+    }
 }
 
 /// Buses that have hubs.

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::DeviceInfo;
+use super::{DeviceInfo, VirtioDriver};
+use crate::error::refuse;
 use crate::model::{Bitmap, Kib};
 use crate::xml::{Hex, Reader, Result, Xml, XmlValue};
 
@@ -22,6 +23,9 @@ pub struct MemoryDevice {
     /// pSeries NVDIMM: identity; generated where absent.
     #[xml(child_text)]
     pub uuid: Option<Uuid>,
+    /// Tuning of the virtio transport. Since 11.9.
+    #[xml(child, default)]
+    pub driver: VirtioDriver,
     /// What the memory is made of.
     #[xml(child, default)]
     pub source: MemoryDeviceSource,
@@ -48,6 +52,9 @@ impl MemoryDevice {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         use MemoryModel::{Dimm, Nvdimm, SgxEpc, VirtioMem, VirtioPmem};
         let (source, target) = (&mut self.source, &mut self.target);
+        if !matches!(self.model, VirtioMem | VirtioPmem) {
+            self.driver = VirtioDriver::default();
+        }
         let paged = matches!(self.model, Dimm | VirtioMem);
         source.pagesize = source.pagesize.filter(|_| paged);
         source.nodemask = source.nodemask.take().filter(|_| paged || self.model == SgxEpc);
@@ -137,7 +144,7 @@ pub struct MemoryDeviceTarget {
     #[xml(child = "size")]
     pub size: Kib,
     /// Guest NUMA node it belongs to.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| refuse("invalid value of memory device node"))]
     pub node: Option<u32>,
     /// NVDIMM: namespace label area.
     #[xml(child)]

@@ -11,6 +11,7 @@ mod hostdev;
 mod info;
 mod input;
 mod interface;
+mod iommu;
 mod memory;
 mod rng;
 mod small;
@@ -30,6 +31,7 @@ pub use hostdev::*;
 pub use info::*;
 pub use input::*;
 pub use interface::*;
+pub use iommu::*;
 pub use memory::*;
 pub use rng::*;
 pub use small::*;
@@ -38,7 +40,7 @@ pub use sound::*;
 pub use tpm::*;
 pub use video::*;
 
-use crate::xml::{Reader, Result, Xml};
+use crate::xml::{Element as _, Reader, Result, Xml};
 
 /// The devices of a guest, each kind in the order in which libvirt writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -48,34 +50,34 @@ pub struct Devices {
     #[xml(child_text)]
     pub emulator: Option<String>,
     /// Disks, floppies and compact discs.
-    #[xml(child)]
+    #[xml(child, key = "target/@dev")]
     pub disks: Vec<Disk>,
     /// Controllers that other devices are plugged into.
-    #[xml(child)]
+    #[xml(child, key = "@type @index")]
     pub controllers: Vec<Controller>,
     /// Leases of a lock manager.
-    #[xml(child)]
+    #[xml(child, key = "lockspace key")]
     pub leases: Vec<Lease>,
     /// File systems of the host.
-    #[xml(child)]
+    #[xml(child, key = "target/@dir")]
     pub filesystems: Vec<Filesystem>,
     /// Network interfaces.
-    #[xml(child)]
+    #[xml(child, key = "mac/@address")]
     pub interfaces: Vec<Interface>,
     /// Smart card readers.
     #[xml(child)]
     pub smartcards: Vec<Smartcard>,
     /// Serial ports.
-    #[xml(child)]
+    #[xml(child, key = "target/@port")]
     pub serials: Vec<Serial>,
     /// Parallel ports.
-    #[xml(child)]
+    #[xml(child, key = "target/@port")]
     pub parallels: Vec<Parallel>,
     /// Consoles of any kind; the first may stand for the first serial port.
-    #[xml(child)]
+    #[xml(child, key = "target/@port")]
     pub consoles: Vec<Console>,
     /// Private channels between host and guest.
-    #[xml(child)]
+    #[xml(child, key = "target/@name")]
     pub channels: Vec<Channel>,
     /// Keyboards, mice, tablets.
     #[xml(child)]
@@ -84,13 +86,13 @@ pub struct Devices {
     #[xml(child)]
     pub tpms: Vec<Tpm>,
     /// Ways to look at the guest's display.
-    #[xml(child)]
+    #[xml(child, key = "@type")]
     pub graphics: Vec<Graphics>,
     /// Sound cards.
     #[xml(child)]
     pub sounds: Vec<Sound>,
     /// Audio backends of the host.
-    #[xml(child)]
+    #[xml(child, key = "@id")]
     pub audios: Vec<Audio>,
     /// Graphics cards.
     #[xml(child)]
@@ -131,9 +133,9 @@ pub struct Devices {
     /// Cryptographic accelerators.
     #[xml(child)]
     pub cryptos: Vec<Crypto>,
-    /// What maps the guest's own devices to its memory; absent: nothing does.
+    /// What maps the guest's own devices to its memory: one, or several of ARM's (since 11.10); none: nothing does.
     #[xml(child)]
-    pub iommu: Option<Iommu>,
+    pub iommus: Vec<Iommu>,
     /// Sockets between host and guest.
     #[xml(child)]
     pub vsock: Option<Vsock>,
@@ -143,9 +145,50 @@ pub struct Devices {
 }
 
 impl Devices {
-    /// Of some devices a guest has one at most.
+    /// Takes the devices of another `<devices>` of the same guest, behind its own.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.disks.append(&mut other.disks);
+        self.controllers.append(&mut other.controllers);
+        self.leases.append(&mut other.leases);
+        self.filesystems.append(&mut other.filesystems);
+        self.interfaces.append(&mut other.interfaces);
+        self.smartcards.append(&mut other.smartcards);
+        self.serials.append(&mut other.serials);
+        self.parallels.append(&mut other.parallels);
+        self.consoles.append(&mut other.consoles);
+        self.channels.append(&mut other.channels);
+        self.inputs.append(&mut other.inputs);
+        self.tpms.append(&mut other.tpms);
+        self.graphics.append(&mut other.graphics);
+        self.sounds.append(&mut other.sounds);
+        self.audios.append(&mut other.audios);
+        self.videos.append(&mut other.videos);
+        self.hostdevs.append(&mut other.hostdevs);
+        self.redirected.append(&mut other.redirected);
+        self.hubs.append(&mut other.hubs);
+        self.watchdogs.append(&mut other.watchdogs);
+        self.rngs.append(&mut other.rngs);
+        self.panics.append(&mut other.panics);
+        self.shared_memories.append(&mut other.shared_memories);
+        self.memories.append(&mut other.memories);
+        self.cryptos.append(&mut other.cryptos);
+        self.iommus.append(&mut other.iommus);
+        self.emulator = self.emulator.take().or(other.emulator);
+        self.redirection_filter = self.redirection_filter.take().or(other.redirection_filter);
+        self.memballoon = self.memballoon.take().or(other.memballoon);
+        self.nvram = self.nvram.take().or(other.nvram);
+        self.vsock = self.vsock.take().or(other.vsock);
+        self.pstore = self.pstore.take().or(other.pstore);
+    }
+
+    /// Of some devices a guest has one at most, in all its `<devices>` together.
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
-        let several = |name| reader.all(name).count() > 1;
+        let guest = reader.parent().filter(|guest| guest.all(Self::NAME).nth(1).is_some());
+        let count = |name| match guest {
+            Some(guest) => guest.all(Self::NAME).map(|devices| devices.all(name).count()).sum(),
+            None => reader.all(name).count(),
+        };
+        let several = |name| count(name) > 1;
         let internal = [
             ("memballoon", "only a single memory balloon device is supported"),
             ("nvram", "only a single nvram device is supported"),
@@ -154,15 +197,25 @@ impl Devices {
         if let Some((_, sentence)) = internal.iter().find(|(name, _)| several(*name)) {
             return Err(reader.internal(sentence));
         }
+        // ARM's serve one PCI bus each.
+        let serves_all = |devices: &Reader<'_, '_>| {
+            devices.all(Iommu::NAME).any(|iommu| iommu.attr_text("model") != Some("smmuv3"))
+        };
+        let one_for_all = match reader.parent() {
+            Some(guest) => guest.all(Self::NAME).any(|devices| serves_all(&devices)),
+            None => serves_all(reader),
+        };
+        if several(Iommu::NAME) && one_for_all {
+            return Err(reader.refuse("only a single IOMMU device is supported"));
+        }
         let refused = [
-            ("iommu", "only a single IOMMU device is supported"),
             ("vsock", "only a single vsock device is supported"),
             ("pstore", "only a single pstore device is supported"),
         ];
         if let Some((_, sentence)) = refused.iter().find(|(name, _)| several(*name)) {
             return Err(reader.refuse(sentence));
         }
-        if reader.all("tpm").count() > 2 {
+        if count("tpm") > 2 {
             return Err(reader
                 .refuse("a maximum of two TPM devices is supported, one of them being a TPM Proxy device"));
         }

@@ -1,12 +1,11 @@
-//! `<rng>`, `<crypto>`, `<vsock>`, `<iommu>`: small virtio devices, and the IOMMU.
+//! `<rng>`, `<crypto>`, `<vsock>`: small virtio devices.
 
 use super::{CharLog, CharSource, DeviceInfo, VirtioDriver, VirtioModel};
-use crate::model::Switch;
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A source of random numbers for the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "rng")]
+#[xml(name = "rng", before_read = Rng::check)]
 pub struct Rng {
     /// Which generation of virtio.
     #[xml(attr)]
@@ -23,6 +22,16 @@ pub struct Rng {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Rng {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        // A missing model is the first thing to complain about.
+        if reader.attr_text("model").is_some() && reader.all("backend").count() != 1 {
+            return Err(reader.refuse("only one RNG backend is supported"));
+        }
+        Ok(())
+    }
 }
 
 /// How much the guest may take.
@@ -59,6 +68,7 @@ pub struct RandomRng {
 
 /// `model='egd'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(before_read = EgdRng::check)]
 pub struct EgdRng {
     /// How the daemon is reached.
     #[xml(flatten)]
@@ -68,9 +78,21 @@ pub struct EgdRng {
     pub log: Option<CharLog>,
 }
 
+impl EgdRng {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.attr_text("type") {
+            None => Err(reader.refuse("missing EGD backend type")),
+            Some(kind) if !CharSource::KINDS.contains(&kind) => {
+                Err(reader.unsupported(format!("unknown backend type '{kind}' for egd")))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
 /// A cryptographic accelerator of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "crypto")]
+#[xml(name = "crypto", before_read = Crypto::check)]
 pub struct Crypto {
     /// How the guest sees it.
     #[xml(attr)]
@@ -87,6 +109,17 @@ pub struct Crypto {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Crypto {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        // What is missing of itself is the first thing to complain about.
+        let said = ["model", "type"].into_iter().all(|name| reader.attr_text(name).is_some());
+        if said && reader.all("backend").count() != 1 {
+            return Err(reader.refuse("only one crypto backend is supported"));
+        }
+        Ok(())
+    }
 }
 
 /// How the guest sees an accelerator.
@@ -149,54 +182,4 @@ pub struct VsockCid {
     /// Context identifier, from 3; 0: none yet.
     #[xml(attr, omit)]
     pub address: u32,
-}
-
-/// The guest's IOMMU.
-#[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "iommu")]
-pub struct Iommu {
-    /// Which one.
-    #[xml(attr)]
-    pub model: IommuModel,
-    /// What it can do.
-    #[xml(child, default)]
-    pub driver: IommuDriver,
-    /// Alias and address.
-    #[xml(flatten)]
-    pub info: DeviceInfo,
-}
-
-/// Which IOMMU the guest sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
-pub enum IommuModel {
-    /// Intel VT-d.
-    Intel,
-    /// ARM SMMUv3.
-    Smmuv3,
-    /// virtio.
-    Virtio,
-}
-
-/// What an IOMMU can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "driver")]
-pub struct IommuDriver {
-    /// Intel: whether interrupts are remapped; default: off.
-    #[xml(attr)]
-    pub intremap: Option<Switch>,
-    /// Intel: whether translations of assigned devices are tracked; default: off.
-    #[xml(attr = "caching_mode")]
-    pub caching_mode: Option<Switch>,
-    /// Intel: whether interrupts reach more than 255 CPUs; default: the hypervisor's choice.
-    #[xml(attr)]
-    pub eim: Option<Switch>,
-    /// Intel: whether devices may cache translations; default: off.
-    #[xml(attr)]
-    pub iotlb: Option<Switch>,
-    /// Intel: bits of an I/O address, 39 or 48; 0: the hypervisor's choice.
-    #[xml(attr = "aw_bits", omit)]
-    pub aw_bits: u32,
-    /// Intel: whether memory accesses are translated; default: on. Since libvirt 10.7.
-    #[xml(attr = "dma_translation")]
-    pub dma_translation: Option<Switch>,
 }

@@ -1,12 +1,13 @@
 //! `<memballoon>`, `<watchdog>`, `<panic>`, `<shmem>`, `<nvram>`, `<pstore>`, `<lease>`: devices of a few lines each.
 
 use super::{DeviceInfo, VirtioDriver};
+use crate::error::unsupported;
 use crate::model::{Kib, Mib, Switch};
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A device through which the host takes memory from the guest and gives it back.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "memballoon")]
+#[xml(name = "memballoon", after_read = MemoryBalloon::settle)]
 pub struct MemoryBalloon {
     /// Which device.
     #[xml(attr)]
@@ -26,6 +27,16 @@ pub struct MemoryBalloon {
     /// Tuning of the virtio transport.
     #[xml(child, default)]
     pub driver: VirtioDriver,
+}
+
+impl MemoryBalloon {
+    /// What is not there has no place.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        if self.model == MemoryBalloonModel::None {
+            self.info = DeviceInfo::default();
+        }
+        Ok(())
+    }
 }
 
 /// Which kind of balloon the guest sees.
@@ -99,7 +110,7 @@ pub enum WatchdogAction {
 #[xml(name = "panic")]
 pub struct Panic {
     /// Which device; default: the machine's.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| unsupported(format!("unknown panic model '{text}'")))]
     pub model: Option<PanicModel>,
     /// Alias and address.
     #[xml(flatten)]

@@ -1,11 +1,12 @@
 //! `<smartcard>`, `<redirdev>`, `<redirfilter>`: smart cards and USB devices of whoever looks at the guest.
 
 use super::{CharLog, CharSource, DeviceInfo};
+use crate::error::unsupported;
 use crate::xml::{Base, Codec, Expected, Reader, Result, Value, Xml, XmlValue};
 
 /// A smart card reader of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "smartcard")]
+#[xml(name = "smartcard", before_read = Smartcard::check)]
 pub struct Smartcard {
     /// Whose card is in it.
     #[xml(flatten)]
@@ -13,6 +14,15 @@ pub struct Smartcard {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Smartcard {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        if reader.attr_text("mode") == Some("passthrough") && reader.attr_text("type").is_none() {
+            return Err(reader.refuse("passthrough mode requires a character device type attribute"));
+        }
+        Ok(())
+    }
 }
 
 /// Whose card is in a reader.
@@ -61,10 +71,10 @@ pub struct SmartcardPassthrough {
 
 /// A USB port of the guest into which whoever looks at it may plug a device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "redirdev", keep_open)]
+#[xml(name = "redirdev", keep_open, before_read = RedirectedDevice::check)]
 pub struct RedirectedDevice {
     /// The bus, always USB.
-    #[xml(attr, default, first)]
+    #[xml(attr, default, first, invalid = |text| unsupported(format!("unknown redirdev bus '{text}'")))]
     pub bus: RedirectionBus,
     /// The host's end.
     #[xml(flatten)]
@@ -77,6 +87,15 @@ pub struct RedirectedDevice {
     pub info: DeviceInfo,
 }
 
+impl RedirectedDevice {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.attr_text("type") {
+            None => Err(reader.internal("missing type in redirdev")),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
 /// Buses whose devices can be redirected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, XmlValue)]
 pub enum RedirectionBus {
@@ -87,7 +106,7 @@ pub enum RedirectionBus {
 
 /// Which devices may be redirected; the first rule that fits decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "redirfilter", keep_empty)]
+#[xml(name = "redirfilter")]
 pub struct RedirectionFilter {
     /// In the order in which they are tried.
     #[xml(child)]
@@ -129,6 +148,8 @@ impl RedirectionRule {
 enum UpperHex<const WIDTH: usize> {}
 
 impl<const WIDTH: usize> Codec<i32> for UpperHex<WIDTH> {
+    const KIND: crate::xml::Kind = crate::xml::Kind::Hex;
+
     fn parse(text: &str) -> std::result::Result<i32, Expected> {
         <Base<0> as Codec<i32>>::parse(text)
     }

@@ -1,11 +1,11 @@
 //! `<sound>`: sound cards of the guest.
 
 use super::{DeviceInfo, VirtioDriver};
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A sound card of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "sound")]
+#[xml(name = "sound", after_read = Sound::settle)]
 pub struct Sound {
     /// Which card.
     #[xml(attr)]
@@ -28,6 +28,15 @@ pub struct Sound {
     /// Tuning of the virtio transport.
     #[xml(child, default)]
     pub driver: VirtioDriver,
+}
+
+impl Sound {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        if self.model != SoundModel::Virtio {
+            self.streams = 0;
+        }
+        Ok(())
+    }
 }
 
 /// Sound cards.

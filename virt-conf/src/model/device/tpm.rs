@@ -3,22 +3,35 @@
 use uuid::Uuid;
 
 use super::DeviceInfo;
+use crate::error::refuse;
 use crate::model::DeviceUnixSource;
-use crate::xml::{Xml, XmlValue};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A trusted platform module of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "tpm")]
+#[xml(name = "tpm", before_read = Tpm::check)]
 pub struct Tpm {
     /// How the guest sees it; default: what suits the machine.
     #[xml(attr)]
     pub model: Option<TpmModel>,
     /// Where it is on the host.
-    #[xml(child)]
+    #[xml(child, missing = refuse("missing TPM device backend"))]
     pub backend: TpmBackend,
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+    /// Whether its emulator can hand over state that both hosts share; kept by the driver while the guest runs.
+    #[xml(attr = "privateData/swtpm/@can_migrate_shared_storage", status)]
+    pub migrates_shared_storage: Option<bool>,
+}
+
+impl Tpm {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        if reader.all("backend").nth(1).is_some() {
+            return Err(reader.refuse("only one TPM backend is supported"));
+        }
+        Ok(())
+    }
 }
 
 /// How the guest sees a module.
@@ -54,10 +67,18 @@ pub enum TpmBackend {
 
 /// `type='passthrough'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = PassthroughTpm::settle)]
 pub struct PassthroughTpm {
     /// Path of the device; default: `/dev/tpm0`.
     #[xml(attr = "device/@path")]
     pub path: Option<String>,
+}
+
+impl PassthroughTpm {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.path.get_or_insert_with(|| "/dev/tpm0".to_owned());
+        Ok(())
+    }
 }
 
 /// `type='emulator'`.

@@ -82,6 +82,12 @@ pub struct VideoModel {
     /// virtio: whether resources are shared with the host as blobs; default: off.
     #[xml(attr)]
     pub blob: Option<Switch>,
+    /// VGA, Bochs and virtio: whether the guest can read what the screen is; default: the card's own. Since 11.7.
+    #[xml(attr)]
+    pub edid: Option<Switch>,
+    /// virtio: which of the emulator's devices it is; filled in by the driver. Since 12.5.
+    #[xml(attr)]
+    pub device: Option<VirtioVideoDevice>,
     /// Hardware acceleration.
     #[xml(child)]
     pub acceleration: Option<VideoAcceleration>,
@@ -124,6 +130,29 @@ pub enum VideoType {
     Bochs,
     /// A framebuffer in guest memory, for firmware.
     Ramfb,
+}
+
+/// Devices of the emulator that are virtio's graphics cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum VirtioVideoDevice {
+    /// With VGA.
+    #[xml("virtio-vga")]
+    VirtioVga,
+    /// With VGA, drawing by OpenGL.
+    #[xml("virtio-vga-gl")]
+    VirtioVgaGl,
+    /// Without VGA.
+    #[xml("virtio-gpu")]
+    VirtioGpu,
+    /// Without VGA, drawing by OpenGL.
+    #[xml("virtio-gpu-gl")]
+    VirtioGpuGl,
+    /// With VGA, drawn by a helper process.
+    #[xml("vhost-user-vga")]
+    VhostUserVga,
+    /// Without VGA, drawn by a helper process.
+    #[xml("vhost-user-gpu")]
+    VhostUserGpu,
 }
 
 /// Hardware acceleration of a graphics card.

@@ -11,7 +11,7 @@ pub struct Clock {
     #[xml(flatten)]
     pub offset: ClockOffset,
     /// Settings of single timers.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub timers: Vec<Timer>,
 }
 
@@ -129,7 +129,7 @@ pub struct Timer {
     /// Whether the guest has it; the hypervisor decides by default.
     #[xml(attr)]
     pub present: Option<bool>,
-    /// What happens to ticks that the guest missed; the hypervisor decides by default.
+    /// What happens to ticks that the guest missed, but for `kvmclock` and `hypervclock`; the hypervisor decides by default.
     #[xml(attr)]
     pub tickpolicy: Option<TickPolicy>,
     /// What it follows; of `platform` and `rtc` only.
@@ -224,17 +224,22 @@ pub struct TimerCatchup {
 }
 
 impl Timer {
-    /// Attributes of other timers are not read, as in libvirt.
+    /// Each timer has settings of its own, and is refused with those of another.
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let paravirtual = matches!(self.name, TimerName::Kvmclock | TimerName::Hypervclock);
+        let foreign = [
+            ("tickpolicy", self.tickpolicy.is_some() && paravirtual),
+            ("frequency", self.frequency.is_some() && self.name != TimerName::Tsc),
+            ("mode", self.mode.is_some() && self.name != TimerName::Tsc),
+            ("track", self.track.is_some() && !matches!(self.name, TimerName::Platform | TimerName::Rtc)),
+        ];
+        if let Some((setting, _)) = foreign.into_iter().find(|(_, set)| *set) {
+            let sentence = format!("timer {} doesn't support setting of timer {setting}", self.name);
+            return Err(reader.unsupported(sentence));
+        }
         if self.catchup != TimerCatchup::default() && self.tickpolicy != Some(TickPolicy::Catchup) {
             return Err(reader
                 .refuse("setting of timer catchup policies is only supported with tickpolicy='catchup'"));
-        }
-        if !matches!(self.name, TimerName::Platform | TimerName::Rtc) {
-            self.track = None;
-        }
-        if self.name != TimerName::Tsc {
-            (self.frequency, self.mode) = (None, None);
         }
         self.frequency = self.frequency.filter(|frequency| *frequency > 0);
         Ok(())

@@ -98,6 +98,9 @@ pub struct DomainFeatures {
     /// RISC-V's advanced interrupt architecture. Since 11.1.
     #[xml(attr = "aia/@value")]
     pub aia: Option<Aia>,
+    /// Arm's virtualization extensions: guests inside this one. Since 12.1.
+    #[xml(flag)]
+    pub virtualization: bool,
 }
 
 /// The programmable interrupt controller.
@@ -133,7 +136,7 @@ pub enum GicVersion {
 
 /// System management mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "smm")]
+#[xml(name = "smm", after_read = Smm::settle)]
 pub struct Smm {
     /// Whether there is one.
     #[xml(attr, default)]
@@ -141,6 +144,13 @@ pub struct Smm {
     /// How much memory is reserved for it, where it is on; the hypervisor's choice by default.
     #[xml(child = "tseg")]
     pub tseg: Option<TsegSize>,
+}
+
+impl Smm {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.tseg = self.tseg.filter(|_| self.state == Switch::On);
+        Ok(())
+    }
 }
 
 /// The memory reserved for system management mode, in bytes; read in MiB where there is no unit.
@@ -261,7 +271,7 @@ pub enum Aia {
 
 /// What KVM offers. Each is off by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "kvm", keep_empty, before_read = KvmFeatures::refuse_unknown)]
+#[xml(name = "kvm", keep_open, before_read = KvmFeatures::refuse_unknown)]
 pub struct KvmFeatures {
     /// Whether the guest cannot see that it runs on KVM.
     #[xml(attr = "hidden/@state", required)]
@@ -294,7 +304,7 @@ pub struct DirtyRing {
 
 /// What Xen offers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "xen", keep_empty, before_read = XenFeatures::refuse_unknown)]
+#[xml(name = "xen", keep_open, before_read = XenFeatures::refuse_unknown)]
 pub struct XenFeatures {
     /// Whether a paravirtualized guest sees the host's memory map.
     #[xml(attr = "e820_host/@state", required)]
@@ -360,7 +370,7 @@ container_capabilities! {
     block_suspend = "block_suspend/@state", "Keep the host from suspending.";
     chown = "chown/@state", "Change the owner of files.";
     dac_override = "dac_override/@state", "Pass over file permissions.";
-    dac_read_search = "dac_read_Search/@state", "Pass over permissions to read files and directories.";
+    dac_read_search = "dac_read_search/@state", "Pass over permissions to read files and directories.";
     fowner = "fowner/@state", "Act as owner of every file.";
     fsetid = "fsetid/@state", "Keep set-user-ID bits when changing files.";
     ipc_lock = "ipc_lock/@state", "Lock memory.";

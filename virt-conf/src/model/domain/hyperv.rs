@@ -5,7 +5,7 @@ use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// Hyper-V's enlightenments. Each is off by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "hyperv", keep_empty, before_read = Hyperv::refuse_unknown, after_read = Hyperv::settle)]
+#[xml(name = "hyperv", keep_open, before_read = Hyperv::refuse_unknown, after_read = Hyperv::settle)]
 pub struct Hyperv {
     /// Where the set of enlightenments comes from; `custom` by default.
     #[xml(attr, default)]
@@ -71,7 +71,8 @@ pub enum HypervMode {
     Custom,
     /// Everything that the hypervisor can give.
     Passthrough,
-    /// Everything that is known to work on this host. Since 11.9.
+    /// Everything that is known to work on this host, filled in when the guest starts; what the definition sets itself is
+    /// left as it is (since 12.1). Since 11.9.
     #[xml("host-model")]
     HostModel,
 }
@@ -139,7 +140,7 @@ impl Hyperv {
 
     /// A set that comes from elsewhere is not picked one by one.
     fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
-        if self.mode != HypervMode::Custom {
+        if self.mode == HypervMode::Passthrough {
             *self = Self { mode: self.mode, ..Self::default() };
         }
         Ok(())

@@ -20,6 +20,9 @@ pub enum LifecycleAction {
     /// Its memory is dumped, and it starts again.
     #[xml("coredump-restart")]
     CoredumpRestart,
+    /// It goes on running: it looks after its crash itself. Only on a crash. Since 12.6.
+    #[xml("preserve-running")]
+    PreserveRunning,
 }
 
 /// What happens when the guest loses the lock on its disks.
@@ -52,7 +55,7 @@ pub struct PowerManagement {
 #[xml(name = "perf", after_read = Perf::settle)]
 pub struct Perf {
     /// Each event at most once, in libvirt's order.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub events: Vec<PerfEvent>,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{plain, refuse, unsupported};
 use crate::model::{Bitmap, Kib, MemoryAccess, Nodeset, ScaledAttr, Switch};
-use crate::xml::{Error, Fields, Reader, Result, Shape, Writer, Xml, XmlValue};
+use crate::xml::{About, Error, Fields, Kind, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// The memory that the guest starts with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
@@ -54,7 +54,7 @@ pub struct Blkiotune {
     #[xml(child_text, omit, lenient)]
     pub weight: u32,
     /// Weights and limits on single devices of the host.
-    #[xml(child)]
+    #[xml(child, key = "path", unordered)]
     pub devices: Vec<BlkiotuneDevice>,
 }
 
@@ -146,7 +146,7 @@ pub enum MemoryAllocationMode {
 #[xml(name = "hugepages", keep_empty)]
 pub struct Hugepages {
     /// Which sizes for which nodes; the host's default size for all when empty.
-    #[xml(child)]
+    #[xml(child, key = "@size", unordered)]
     pub pages: Vec<Hugepage>,
 }
 
@@ -181,8 +181,10 @@ impl Fields for HugepageSize {
     }
     fn write_children(&self, _: &mut Writer) {}
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        shape.attr("size");
-        shape.attr("unit");
+        ScaledAttr("size").describe(
+            shape,
+            const { &About::value(Kind::Amount, "The size of a page; in KiB without a unit.") },
+        );
     }
 }
 
@@ -194,7 +196,7 @@ pub struct Numatune {
     #[xml(child)]
     pub memory: Option<NumatuneMemory>,
     /// For single nodes of the guest.
-    #[xml(child)]
+    #[xml(child, key = "@cellid", unordered)]
     pub memnodes: Vec<NumatuneMemnode>,
 }
 

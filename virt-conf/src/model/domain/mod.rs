@@ -25,15 +25,23 @@ pub use vcpu::*;
 use uuid::Uuid;
 
 use super::{Cpu, Devices, IoTune, Kib, SecurityLabel, Sysinfo};
+use crate::domain::keep_one_a_namespace;
 use crate::error::{internal, refuse, unsupported};
-use crate::xml::{RawElement, Reader, Result, Xml, XmlValue};
+use crate::xml::{Element, Error, Fields, Plain, RawElement, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// A guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "domain", before_read = Domain::refuse_repeated)]
+#[xml(name = "domain", before_read = Domain::refuse_repeated, after_read = Domain::gather)]
 pub struct Domain {
     /// Which hypervisor runs it.
-    #[xml(attr = "type")]
+    #[xml(
+        attr = "type",
+        invalid = |text| match text {
+            "" => no_type(),
+            text => unsupported(format!("invalid domain type {text}")),
+        },
+        missing = no_type()
+    )]
     pub kind: DomainType,
     /// Its number on this host while it runs.
     #[xml(attr, live)]
@@ -44,8 +52,8 @@ pub struct Domain {
     /// Its identity; generated where absent.
     #[xml(child_text, invalid = |_| internal("malformed uuid element"))]
     pub uuid: Option<Uuid>,
-    /// Its identity in the firmware's tables, where that differs.
-    #[xml(child_text)]
+    /// Its identity in the firmware's tables and in what else the guest sees of it, where that differs. Since 11.7.
+    #[xml(child_text, invalid = |_| internal("malformed hwuuid element"))]
     pub hwuuid: Option<Uuid>,
     /// Changes whenever the guest goes back in time, so that it notices; generated where empty.
     #[xml(child)]
@@ -101,11 +109,14 @@ pub struct Domain {
     /// From which nodes of the host its memory comes.
     #[xml(child, default)]
     pub numatune: Numatune,
+    /// Whether devices of the host are handed over through the kernel's iommufd; as each device says by default. Since 12.2.
+    #[xml(child)]
+    pub iommufd: Option<Iommufd>,
     /// Where it is accounted.
     #[xml(child, default)]
     pub resource: Resource,
     /// What its firmware tells it about its machine.
-    #[xml(child)]
+    #[xml(child, key = "@type")]
     pub sysinfos: Vec<Sysinfo>,
     /// The host's program that boots a paravirtualized guest.
     #[xml(child_text)]
@@ -150,7 +161,7 @@ pub struct Domain {
     #[xml(child, default)]
     pub devices: Devices,
     /// How it is confined, one entry a security driver; as the host is configured by default.
-    #[xml(child)]
+    #[xml(child, key = "@model")]
     pub seclabels: Vec<SecurityLabel>,
     /// Whether an s390 guest can wrap keys.
     #[xml(child, default)]
@@ -222,30 +233,98 @@ pub struct GenerationId {
     pub id: Option<Uuid>,
 }
 
+/// Whether devices of the host are handed over through the kernel's iommufd. Since 12.2.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "iommufd", after_read = Iommufd::settle)]
+pub struct Iommufd {
+    /// Whether they are, unless a device says otherwise.
+    #[xml(attr)]
+    pub enabled: bool,
+    /// Name of a group of file descriptors, associated with the domain, to use instead of opening `/dev/iommu`.
+    #[xml(attr)]
+    pub fdgroup: Option<String>,
+}
+
+impl Iommufd {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.fdgroup.is_some() && !self.enabled {
+            return Err(reader.unsupported("Setting 'fdgroup' when 'iommufd' is disabled is not supported."));
+        }
+        Ok(())
+    }
+}
+
 /// Limits that several disks share. Since 11.2.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "throttlegroups", after_read = ThrottleGroups::settle)]
 pub struct ThrottleGroups {
     /// The groups, each of a name of its own.
-    #[xml(child)]
+    #[xml(child, key = "group_name", unordered)]
     pub groups: Vec<ThrottleGroup>,
 }
 
 /// Limits that the disks which name them share.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "throttlegroup", after_read = ThrottleGroup::settle)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ThrottleGroup {
     /// The limits, and the group's name.
-    #[xml(flatten)]
     pub limits: IoTune,
+}
+
+// Here the name is behind all limits; where a disk has its own, it is among them.
+impl Fields for ThrottleGroup {
+    fn read(reader: &Reader<'_, '_>) -> Result<Self> {
+        let mut group = Self { limits: Fields::read(reader)? };
+        group.settle(reader)?;
+        Ok(group)
+    }
+    fn write_attrs(&self, _: &mut Writer) {}
+    fn write_children(&self, writer: &mut Writer) {
+        let mut limits = self.limits.clone();
+        let name = limits.group_name.take();
+        limits.write_children(writer);
+        if let Some(name) = &name {
+            writer.child_text::<Plain, _>("group_name", name);
+        }
+    }
+    fn describe(this: Option<&Self>, shape: &mut Shape) {
+        shape.title("Limits that the disks which name them share.");
+        IoTune::describe(this.map(|group| &group.limits), shape);
+    }
+}
+
+impl Element for ThrottleGroup {
+    const NAME: &'static str = "throttlegroup";
+}
+
+fn no_type() -> Error {
+    internal("missing domain type attribute")
 }
 
 impl Domain {
     fn refuse_repeated(reader: &Reader<'_, '_>) -> Result<()> {
-        match reader.all("numatune").nth(1) {
-            Some(second) => Err(second.refuse("only one numatune is supported")),
-            None => Ok(()),
+        let single = [
+            (Resource::NAME, "only one resource element is supported"),
+            (Numatune::NAME, "only one numatune is supported"),
+        ];
+        for (name, sentence) in single {
+            if let Some(second) = reader.all(name).nth(1) {
+                return Err(second.refuse(sentence));
+            }
         }
+        Ok(())
+    }
+
+    /// Devices count wherever they stand: a second `<devices>` continues the first.
+    fn gather(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        for more in reader.all(Devices::NAME).skip(1) {
+            self.devices.append(more.chosen()?);
+        }
+        self.bootloader_args = self.bootloader_args.take().filter(|_| self.bootloader.is_some());
+        if let Some(metadata) = &mut self.metadata {
+            keep_one_a_namespace(metadata);
+        }
+        self.metadata = self.metadata.take().filter(|metadata| metadata.elements().next().is_some());
+        Ok(())
     }
 }
 

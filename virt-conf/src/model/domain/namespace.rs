@@ -58,10 +58,10 @@ pub struct CommandlineEnv {
 #[xml(name = "qemu:capabilities")]
 pub struct QemuCapabilities {
     /// What it can, whatever it says.
-    #[xml(child = "qemu:add")]
+    #[xml(child = "qemu:add", key = "@capability", unordered)]
     pub add: Vec<QemuCapability>,
     /// What it cannot, whatever it says.
-    #[xml(child = "qemu:del")]
+    #[xml(child = "qemu:del", key = "@capability", unordered)]
     pub del: Vec<QemuCapability>,
 }
 
@@ -92,7 +92,7 @@ pub enum QemuDeprecation {
 #[xml(name = "qemu:override")]
 pub struct QemuOverride {
     /// One entry a device.
-    #[xml(child = "qemu:device")]
+    #[xml(child = "qemu:device", key = "@alias", unordered)]
     pub devices: Vec<QemuOverrideDevice>,
 }
 
@@ -113,7 +113,7 @@ pub struct QemuOverrideDevice {
 #[xml(name = "qemu:frontend")]
 pub struct QemuOverrideFrontend {
     /// Each property at most once.
-    #[xml(child = "qemu:property")]
+    #[xml(child = "qemu:property", key = "@name", unordered)]
     pub properties: Vec<QemuOverrideProperty>,
 }
 

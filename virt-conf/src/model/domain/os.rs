@@ -2,7 +2,7 @@
 
 use crate::error::{refuse, unsupported};
 use crate::model::DiskSource;
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{ParseFlags, Reader, Result, Xml, XmlValue};
 
 /// How the guest boots.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -24,7 +24,7 @@ pub struct Os {
     #[xml(child)]
     pub initargs: Vec<InitArg>,
     /// Its environment.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub initenvs: Vec<InitEnv>,
     /// The directory it starts in; `/` by default.
     #[xml(child_text)]
@@ -41,6 +41,9 @@ pub struct Os {
     /// The firmware's variables.
     #[xml(child)]
     pub nvram: Option<Nvram>,
+    /// Where the emulator's `uefi-vars` device keeps the firmware's variables, of firmware without flash for them. Since 12.1.
+    #[xml(child)]
+    pub varstore: Option<Varstore>,
     /// A kernel of the host to boot directly.
     #[xml(child_text)]
     pub kernel: Option<String>,
@@ -77,6 +80,18 @@ pub struct Os {
     pub smbios: Option<SmbiosMode>,
 }
 
+/// A file with the firmware's variables, as JSON. Since 12.1.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "varstore", keep_empty)]
+pub struct Varstore {
+    /// The file that it is made from when it is missing; the firmware's own by default.
+    #[xml(attr)]
+    pub template: Option<String>,
+    /// Its path; in the driver's directory, by the guest's name, by default.
+    #[xml(attr)]
+    pub path: Option<String>,
+}
+
 /// Kinds of firmware that a driver picks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, XmlValue)]
 pub enum OsFirmware {
@@ -107,7 +122,7 @@ pub struct OsType {
 #[xml(name = "firmware")]
 pub struct OsFirmwareFeatures {
     /// Each feature at most once.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub features: Vec<OsFirmwareFeature>,
 }
 
@@ -201,7 +216,7 @@ pub enum FirmwareFormat {
 
 /// The firmware's variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "nvram", keep_empty)]
+#[xml(name = "nvram")]
 pub struct Nvram {
     /// The file they are copied from when the guest starts for the first time; the driver picks one by default.
     #[xml(attr)]
@@ -318,6 +333,9 @@ impl Nvram {
     }
 }
 
+/// How many kinds of devices to boot from are read.
+const MOST_BOOTS: usize = 4;
+
 impl Os {
     /// "none" says the same as nothing.
     fn has_smbios_mode(reader: &Reader<'_, '_>) -> bool {
@@ -325,16 +343,27 @@ impl Os {
     }
 
     /// Each kind of guest has a way to boot of its own; what belongs to another is not read, as in libvirt.
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         if self.kind.name != "exe" {
             (self.init, self.initdir, self.inituser, self.initgroup) = (None, None, None, None);
             self.initargs.clear();
             self.initenvs.clear();
         }
-        if self.firmware.is_none() {
+        if self.kind.name != "hvm" {
+            self.boots.clear();
+            self.firmware = None;
+        }
+        // No more than there are kinds of devices; how often each is among them does not matter.
+        self.boots.truncate(MOST_BOOTS);
+        // Old definitions may have features beside firmware that is not to be chosen; new ones are refused for it.
+        if self.firmware.is_none() && !reader.flags().contains(ParseFlags::ABI_UPDATE) {
             self.firmware_features.features.clear();
         }
-        self.firmware_features.features.sort_by_key(|feature| feature.name);
+        // What is said last about a feature counts.
+        let features = &mut self.firmware_features.features;
+        features.reverse();
+        features.sort_by_key(|feature| feature.name);
+        features.dedup_by_key(|feature| feature.name);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::xml::{Error, Hex, Reader, Result, Xml, XmlValue};
 #[xml(name = "keywrap", after_read = Keywrap::settle)]
 pub struct Keywrap {
     /// One entry a cipher; the hypervisor decides about others.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub ciphers: Vec<KeywrapCipher>,
 }
 
@@ -46,6 +46,8 @@ pub enum LaunchSecurity {
     /// IBM's secure execution.
     #[xml("s390-pv")]
     S390Pv,
+    /// Intel keeps its memory and registers from the host. Since 11.6.
+    Tdx(Tdx),
 }
 
 /// AMD's secure encrypted virtualization.
@@ -104,6 +106,35 @@ pub struct SevSnp {
     /// 32 bytes in base64 that the host gives the guest.
     #[xml(child_text = "hostData")]
     pub host_data: Option<String>,
+}
+
+/// Intel's trust domain extensions. Since 11.6.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct Tdx {
+    /// Intel's bits of policy; the hypervisor's choice by default.
+    #[xml(child_text, with = Hex<1>, invalid = |_| refuse("failed to get launch security policy for launch security type TDX"))]
+    pub policy: Option<u64>,
+    /// 48 bytes in base64 that identify the guest's configuration; zeros by default.
+    #[xml(child_text = "mrConfigId")]
+    pub mr_config_id: Option<String>,
+    /// 48 bytes in base64 that identify the guest's owner; zeros by default.
+    #[xml(child_text = "mrOwner")]
+    pub mr_owner: Option<String>,
+    /// 48 bytes in base64 that identify the owner's configuration; zeros by default.
+    #[xml(child_text = "mrOwnerConfig")]
+    pub mr_owner_config: Option<String>,
+    /// The host's daemon that signs what the guest reports about itself; absent: the guest can prove nothing to others.
+    #[xml(child)]
+    pub quote_generation_service: Option<QuoteGenerationService>,
+}
+
+/// The host's daemon that signs what guests report about themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "quoteGenerationService", keep_empty)]
+pub struct QuoteGenerationService {
+    /// Path of its socket; `/var/run/tdx-qgs/qgs.socket` by default.
+    #[xml(attr)]
+    pub path: Option<String>,
 }
 
 /// Which users of the host a container's users are.

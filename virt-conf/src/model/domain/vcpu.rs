@@ -2,12 +2,15 @@
 
 use crate::error::{internal, refuse};
 use crate::model::{Bitmap, Cpuset, PrettyBytes, ScaledAttr, SchedulerIoThreads, SchedulerVcpus};
-use crate::xml::{Fields, NonNegative, Reader, Result, Shape, Writer, Xml, XmlValue};
+use crate::xml::{About, Fields, Kind, NonNegative, Reader, Result, Shape, Writer, Xml, XmlValue};
 
 /// How many processors the guest has, and where they run.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "vcpu")]
 pub struct Vcpu {
+    /// How many it can have.
+    #[xml(text, invalid = |_| refuse("maximum vcpus count must be an integer"))]
+    pub max: u32,
     /// Who picks the host's processors.
     #[xml(attr, default)]
     pub placement: VcpuPlacement,
@@ -17,9 +20,6 @@ pub struct Vcpu {
     /// How many of them are there when it starts; all by default.
     #[xml(attr)]
     pub current: Option<u32>,
-    /// How many it can have.
-    #[xml(text, invalid = |_| refuse("maximum vcpus count must be an integer"))]
-    pub max: u32,
 }
 
 impl Default for Vcpu {
@@ -43,7 +43,7 @@ pub enum VcpuPlacement {
 #[xml(name = "vcpus")]
 pub struct Vcpus {
     /// In any order; those not named are as `<vcpu>` says.
-    #[xml(child = "vcpu")]
+    #[xml(child = "vcpu", key = "@id", unordered)]
     pub list: Vec<VcpuState>,
 }
 
@@ -70,7 +70,7 @@ pub struct VcpuState {
 #[xml(name = "iothreadids")]
 pub struct IoThreadIds {
     /// The threads; the first ones of `<iothreads>` take these ids, the rest the lowest free ones.
-    #[xml(child = "iothread")]
+    #[xml(child = "iothread", key = "@id", unordered)]
     pub list: Vec<IoThread>,
 }
 
@@ -105,6 +105,9 @@ pub struct IoThreadPoll {
     /// The divisor by which the time shrinks; 0 resets it.
     #[xml(attr)]
     pub shrink: Option<u64>,
+    /// How much the latest time counts against those before, as a power of two. Since 12.7.
+    #[xml(attr)]
+    pub weight: Option<u32>,
 }
 
 /// The hypervisor's main thread.
@@ -151,29 +154,32 @@ pub struct Cputune {
     #[xml(child_text = "iothread_quota", omit, invalid = |_| refuse("can't parse cputune iothread quota value"))]
     pub iothread_quota: i64,
     /// Where single processors run.
-    #[xml(child)]
+    #[xml(child, key = "@vcpu", unordered)]
     pub vcpupins: Vec<VcpuPin>,
     /// Where the threads run that are neither processors nor I/O threads; as `<vcpu>` says by default.
     #[xml(attr = "emulatorpin/@cpuset", with = Cpuset, required, missing = internal("missing cpuset for emulatorpin"))]
     pub emulatorpin: Option<Bitmap>,
     /// Where single I/O threads run.
-    #[xml(child)]
+    #[xml(child, key = "@iothread", unordered)]
     pub iothreadpins: Vec<IoThreadPin>,
     /// How the threads are scheduled that are neither processors nor I/O threads.
     #[xml(child)]
     pub emulatorsched: Option<Scheduler>,
     /// How processors are scheduled.
-    #[xml(child)]
+    #[xml(child, key = "@vcpus", unordered)]
     pub vcpuscheds: Vec<VcpuScheduler>,
     /// How I/O threads are scheduled.
-    #[xml(child)]
+    #[xml(child, key = "@iothreads", unordered)]
     pub iothreadscheds: Vec<IoThreadScheduler>,
     /// Parts of the host's caches set aside for processors.
-    #[xml(child)]
+    #[xml(child, key = "@vcpus", unordered)]
     pub cachetunes: Vec<Cachetune>,
     /// Shares of the host's memory bandwidth set aside for processors.
-    #[xml(child)]
+    #[xml(child, key = "@vcpus", unordered)]
     pub memorytunes: Vec<Memorytune>,
+    /// Groups of processors whose use of energy is measured. Since 12.4.
+    #[xml(child, key = "@vcpus", unordered)]
+    pub energytunes: Vec<Energytune>,
 }
 
 /// Where a processor of the guest runs.
@@ -313,8 +319,10 @@ impl Fields for CacheSize {
     }
     fn write_children(&self, _: &mut Writer) {}
     fn describe(_: Option<&Self>, shape: &mut Shape) {
-        shape.attr("size");
-        shape.attr("unit");
+        ScaledAttr("size").describe(
+            shape,
+            const { &About::value(Kind::Amount, "The part of the cache; in KiB without a unit.") },
+        );
     }
 }
 
@@ -367,6 +375,39 @@ pub struct MemoryMonitor {
     /// The guest's processors.
     #[xml(attr, missing = refuse("Missing monitor attribute 'vcpus'"))]
     pub vcpus: Bitmap,
+}
+
+/// Processors whose use of energy is measured. Since 12.4.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "energytune", after_read = Energytune::settle)]
+pub struct Energytune {
+    /// The guest's processors; absent: all of the guest's threads, which is since 12.8.
+    #[xml(attr)]
+    pub vcpus: Option<Bitmap>,
+    /// The name of the kernel's group while the guest runs.
+    #[xml(attr, live)]
+    pub id: Option<String>,
+    /// What is measured by itself.
+    #[xml(child)]
+    pub monitors: Vec<EnergyMonitor>,
+}
+
+/// A measurement of the use of energy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(name = "monitor", keep_empty)]
+pub struct EnergyMonitor {
+    /// The guest's processors, some of those around; all of them by default.
+    #[xml(attr)]
+    pub vcpus: Option<Bitmap>,
+}
+
+impl Energytune {
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        for monitor in self.monitors.iter_mut().filter(|monitor| monitor.vcpus.is_none()) {
+            monitor.vcpus.clone_from(&self.vcpus);
+        }
+        Ok(())
+    }
 }
 
 impl Scheduler {

@@ -2,25 +2,30 @@
 
 use uuid::Uuid;
 
+use super::refuse;
 use crate::model::device::{Bandwidth, HostdevDriver, MacTableManager, MacvtapMode, PciSlot};
 use crate::model::{MacAddress, VirtualPort, Vlan};
-use crate::xml::{FormatOptions, ParseOptions, Result, Xml, from_str, to_string};
+use crate::xml::{Error, ErrorDomain, Reader, Result, Xml};
 
 /// A guest's place in a network.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "networkport", errors = NETWORK)]
+#[xml(name = "networkport", document, errors = NETWORK)]
 pub struct NetworkPort {
     /// Its identity.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = no_uuid, missing = internal("network port has no uuid"))]
     pub uuid: Uuid,
     /// Whose it is.
-    #[xml(child)]
+    #[xml(child, missing = internal("network port has no owner name"))]
     pub owner: PortOwner,
     /// The class of ports it belongs to.
     #[xml(child_text)]
     pub group: Option<String>,
     /// The guest's card.
-    #[xml(attr = "mac/@address")]
+    #[xml(
+        attr = "mac/@address",
+        invalid = |text| internal(format!("Unable to parse MAC '{text}'")),
+        missing = internal("network port has no mac")
+    )]
     pub mac: MacAddress,
     /// What the switch at the other end wants to know.
     #[xml(child)]
@@ -47,11 +52,19 @@ pub struct NetworkPort {
 #[xml(name = "owner")]
 pub struct PortOwner {
     /// The guest's name.
-    #[xml(child_text)]
+    #[xml(child_text, missing = internal("network port has no owner name"))]
     pub name: String,
     /// The guest's identity.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = no_uuid, missing = internal("network port has no owner UUID"))]
     pub uuid: Uuid,
+}
+
+fn internal(detail: impl AsRef<str>) -> Error {
+    Error::internal(ErrorDomain::NETWORK, detail)
+}
+
+fn no_uuid(text: &str) -> Error {
+    internal(format!("Unable to parse UUID '{text}'"))
 }
 
 /// Traffic shaping of a port.
@@ -83,20 +96,39 @@ pub enum PortPlug {
 
 /// A port of a bridge on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(after_read = BridgePlug::check)]
 pub struct BridgePlug {
     /// Its name.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("Missing network port bridge name"))]
     pub bridge: String,
     /// Who fills its table of addresses; the kernel by default.
-    #[xml(attr = "macTableManager")]
+    #[xml(
+        attr = "macTableManager",
+        invalid = no_manager
+    )]
     pub mac_table_manager: Option<MacTableManager>,
+}
+
+impl BridgePlug {
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.mac_table_manager {
+            Some(MacTableManager::Default) => {
+                Err(reader.place(no_manager(&MacTableManager::Default.to_string())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn no_manager(text: &str) -> Error {
+    refuse(format!("Invalid macTableManager setting '{text}' in network port"))
 }
 
 /// A device shared by macvtap.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 pub struct DirectPlug {
     /// Its name.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("Missing network port link device name"))]
     pub dev: String,
     /// How it is shared.
     #[xml(attr)]
@@ -113,32 +145,21 @@ pub struct HostdevPlug {
     #[xml(child, default)]
     pub driver: HostdevDriver,
     /// Where it is.
-    #[xml(child)]
+    #[xml(child, missing = refuse("Missing network port PCI address"))]
     pub address: PlugAddress,
 }
 
 /// Where a PCI function is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "address")]
+#[xml(name = "address", after_read = PlugAddress::check)]
 pub struct PlugAddress {
     /// Its domain, bus, slot and function.
     #[xml(flatten)]
     pub slot: PciSlot,
 }
 
-impl NetworkPort {
-    /// Reads a port.
-    ///
-    /// # Errors
-    ///
-    /// When the text is not XML, or not a port's.
-    pub fn from_xml(text: &str, options: &ParseOptions) -> Result<Self> {
-        from_str(text, options)
-    }
-
-    /// Writes the port as libvirt writes it.
-    #[must_use]
-    pub fn to_xml(&self, options: &FormatOptions) -> String {
-        to_string(self, *options)
+impl PlugAddress {
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.slot.check(reader)
     }
 }

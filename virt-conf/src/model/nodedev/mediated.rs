@@ -2,20 +2,35 @@
 
 use uuid::Uuid;
 
-use super::NodeDeviceIommuGroup;
-use crate::xml::{Fields, Reader, Result, Shape, Writer, Xml};
+use super::{MediatedSubCapability, NodeDeviceIommuGroup, unsupported};
+use crate::xml::{Error, ErrorDomain, Fields, Reader, Result, Shape, Writer, Xml};
+
+/// A device of which no more is known than that it makes mediated devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct MdevParentCapability {
+    /// What it makes.
+    #[xml(child)]
+    pub capability: Option<MediatedSubCapability>,
+}
 
 /// A mediated device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = MdevCapability::settle)]
 pub struct MdevCapability {
     /// Its type, as defined and as it runs.
     #[xml(flatten)]
     pub types: MdevViews<MdevTypeReference>,
     /// Its UUID; chosen where absent on creation.
-    #[xml(child_text)]
+    #[xml(
+        child_text,
+        invalid = |text| Error::internal(
+            ErrorDomain::NODEDEV,
+            format!("Invalid uuid '{text}' for new mdev device")
+        )
+    )]
     pub uuid: Option<Uuid>,
     /// The address of its parent. Only ever written.
-    #[xml(child_text = "parent_addr", read_if = never)]
+    #[xml(child_text = "parent_addr", write_only)]
     pub parent_address: Option<String>,
     /// Its IOMMU group; number 0 while it does not run.
     #[xml(child = "iommuGroup", default)]
@@ -25,11 +40,13 @@ pub struct MdevCapability {
     pub attributes: MdevViews<MdevAttributes>,
 }
 
-fn never(_: &Reader<'_, '_>) -> bool {
-    false
-}
-
 impl MdevCapability {
+    /// Its group has no other members.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.iommu_group.addresses.clear();
+        Ok(())
+    }
+
     /// What a start makes of the definition: it runs as it is defined.
     pub fn activate(&mut self) {
         self.types.active = self.types.defined.clone();
@@ -66,17 +83,27 @@ impl<T: Fields + Default> Fields for MdevViews<T> {
 
 /// The type of a mediated device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(before_read = MdevTypeReference::check)]
 pub struct MdevTypeReference {
     /// The kernel's name of the type; absent while it does not run.
     #[xml(attr = "type/@id")]
     pub id: Option<String>,
 }
 
+impl MdevTypeReference {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.first("type").and_then(|kind| kind.attr_text("id")) {
+            None => Err(reader.place(unsupported(reader, "missing type id attribute"))),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
 /// The attributes of a mediated device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct MdevAttributes {
     /// In the order in which they are written to sysfs.
-    #[xml(child)]
+    #[xml(child, key = "@name")]
     pub list: Vec<MdevAttribute>,
 }
 

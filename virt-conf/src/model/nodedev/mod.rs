@@ -19,7 +19,7 @@ pub use system::*;
 pub use usb::*;
 
 use crate::xml::{
-    Error, Expected, FormatFlags, FormatOptions, ParseOptions, Reader, Result, Value, Xml, XmlValue,
+    Error, ErrorCode, ErrorDomain, Expected, FormatOptions, Reader, Result, Value, Xml, XmlValue,
 };
 
 /// A device of the host.
@@ -34,7 +34,7 @@ use crate::xml::{
 /// # Ok::<(), virt_util::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "device", errors = NODEDEV, after_read = NodeDevice::settle)]
+#[xml(name = "device", document, errors = NODEDEV, after_read = NodeDevice::settle)]
 pub struct NodeDevice {
     /// What libvirt calls it, `pci_0000_00_1f_2`; unique on the host.
     #[xml(child_text, default)]
@@ -42,23 +42,19 @@ pub struct NodeDevice {
     /// Where it is in sysfs; absent in the definition of a mediated device that does not run.
     #[xml(child_text, only = FormatOptions::live)]
     pub path: Option<String>,
-    /// Its device nodes: the node itself, then the links to it.
-    #[xml(child)]
+    /// Its device nodes: the node itself, then the links to it; of a device that runs.
+    #[xml(child, only = FormatOptions::live)]
     pub devnodes: Vec<DeviceNode>,
     /// The device that it hangs on; a virtual host bus adapter that is to be created names its parent by world-wide names
     /// instead.
     #[xml(child)]
     pub parent: Option<ParentDevice>,
     /// The host's driver that it is bound to. Only ever written: no definition decides it.
-    #[xml(child, read_if = never)]
+    #[xml(child, write_only)]
     pub driver: Option<BoundDriver>,
     /// What it is. All but a few devices have one capability.
-    #[xml(child)]
+    #[xml(child, key = "@type")]
     pub capabilities: Vec<NodeDeviceCapability>,
-}
-
-fn never(_: &Reader<'_, '_>) -> bool {
-    false
 }
 
 impl NodeDevice {
@@ -68,39 +64,10 @@ impl NodeDevice {
             "new device".clone_into(&mut self.name);
         }
         if self.capabilities.is_empty() {
-            return Err(reader.refuse(format!("no device capabilities for '{}'", self.name)));
+            return Err(reader.internal(format!("no device capabilities for '{}'", self.name)));
         }
         self.devnodes.sort_by_key(|node| node.kind);
         Ok(())
-    }
-
-    /// Reads a document.
-    ///
-    /// # Errors
-    ///
-    /// With libvirt's sentence and the place.
-    pub fn from_xml(text: &str, options: &ParseOptions) -> Result<Self> {
-        crate::xml::from_str(text, options)
-    }
-
-    /// Writes the document: with `INACTIVE` the definition of a mediated device, without it what it is now.
-    #[must_use]
-    pub fn to_xml(&self, flags: FormatFlags) -> String {
-        crate::xml::to_string(self, FormatOptions::from(flags))
-    }
-}
-
-impl std::str::FromStr for NodeDevice {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::from_xml(text, &ParseOptions::default())
-    }
-}
-
-impl std::fmt::Display for NodeDevice {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.to_xml(FormatFlags::empty()))
     }
 }
 
@@ -127,7 +94,7 @@ pub enum DeviceNodeKind {
 
 /// The device that another one hangs on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "parent")]
+#[xml(name = "parent", after_read = ParentDevice::check)]
 pub struct ParentDevice {
     /// World-wide node name of the host bus adapter, with `wwpn`; to create a virtual one on it.
     #[xml(attr)]
@@ -143,6 +110,18 @@ pub struct ParentDevice {
     pub name: String,
 }
 
+impl ParentDevice {
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let (given, value, other) = match (&self.wwnn, &self.wwpn) {
+            (Some(wwnn), None) => ("wwnn", wwnn, "wwpn"),
+            (None, Some(wwpn)) => ("wwpn", wwpn, "wwnn"),
+            _ => return Ok(()),
+        };
+        Err(reader
+            .refuse(format!("when providing parent {given}='{value}', the {other} must also be provided")))
+    }
+}
+
 /// The host's driver that a device is bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "driver")]
@@ -154,7 +133,7 @@ pub struct BoundDriver {
 
 /// What a device is.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "capability", tag = "type")]
+#[xml(name = "capability", tag = "type", keep_empty, keep_open)]
 pub enum NodeDeviceCapability {
     /// The host itself.
     System(SystemCapability),
@@ -182,6 +161,9 @@ pub enum NodeDeviceCapability {
     Storage(StorageCapability),
     /// A node of a graphics card.
     Drm(DrmCapability),
+    /// What only makes mediated devices.
+    #[xml("mdev_types")]
+    MdevParent(MdevParentCapability),
     /// A mediated device.
     Mdev(MdevCapability),
     /// An s390 channel device.
@@ -203,12 +185,60 @@ pub enum NodeDeviceCapability {
     ApMatrix(ApMatrixCapability),
 }
 
+/// The name of the device that `reader` is in.
+fn name(reader: &Reader<'_, '_>) -> String {
+    let name = reader.root().child_value(&[], "name").into_owned();
+    if name.is_empty() { "new device".to_owned() } else { name }
+}
+
+/// "internal error: SENTENCE for 'NAME'"
+fn internal(reader: &Reader<'_, '_>, sentence: &str) -> Error {
+    Error::internal(ErrorDomain::NODEDEV, format!("{sentence} for '{}'", name(reader)))
+}
+
+/// "unsupported configuration: SENTENCE for 'NAME'"
+fn unsupported(reader: &Reader<'_, '_>, sentence: &str) -> Error {
+    let sentence = format!("{sentence} for '{}'", name(reader));
+    Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::NODEDEV, sentence)
+}
+
+/// What libvirt says of a device without its `what`.
+fn missing(reader: &Reader<'_, '_>, what: &str) -> Error {
+    internal(reader, &format!("no {what} supplied"))
+}
+
+/// What libvirt says of a device whose `what` is none.
+fn invalid(reader: &Reader<'_, '_>, what: &str) -> Error {
+    internal(reader, &format!("invalid {what} supplied"))
+}
+
+fn wrong(sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::XML_ERROR, ErrorDomain::NODEDEV, sentence)
+}
+
+/// What libvirt says of a capability's capability that has no type, or one that is not among `known`.
+fn check_kind(reader: &Reader<'_, '_>, known: &[&str], missing: &str, unknown: &str) -> Result<()> {
+    match reader.attr_text("type") {
+        None => Err(reader.place(internal(reader, missing))),
+        Some(kind) if !known.contains(&kind) => {
+            Err(reader.place(internal(reader, &format!("unknown {unknown} type '{kind}'"))))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whose number it is that `reader` is at.
+fn identified(reader: &Reader<'_, '_>) -> String {
+    let usb = reader.parent().is_some_and(|device| device.attr_text("type") == Some("usb_device"));
+    format!("{} {} ID", if usb { "USB" } else { "PCI" }, reader.name())
+}
+
 /// The device's identity in a vendor's list: a number, and its name where the list has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "product", keep_empty)]
 pub struct IdentifiedName {
     /// The number, 0 to 0xffff.
-    #[xml(attr, with = crate::xml::Hex<4>)]
+    #[xml(attr, with = crate::xml::Hex<4>, invalid = |_| invalid(r, &identified(r)), missing = missing(r, &identified(r)))]
     pub id: u32,
     /// The name; empty where the list has none.
     #[xml(text, skip_if = String::is_empty)]
@@ -220,7 +250,11 @@ pub struct IdentifiedName {
 #[xml(name = "iommuGroup")]
 pub struct NodeDeviceIommuGroup {
     /// The group's number on the host.
-    #[xml(attr)]
+    #[xml(
+        attr,
+        invalid = |_| internal(r, "invalid iommuGroup number attribute"),
+        missing = internal(r, "missing iommuGroup number attribute")
+    )]
     pub number: u32,
     /// The PCI functions in it.
     #[xml(child)]
@@ -231,7 +265,7 @@ pub struct NodeDeviceIommuGroup {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct MdevTypes {
     /// What can be made, each with how many are left.
-    #[xml(child)]
+    #[xml(child, key = "@id", unordered)]
     pub types: Vec<MdevType>,
 }
 
@@ -240,16 +274,25 @@ pub struct MdevTypes {
 #[xml(name = "type")]
 pub struct MdevType {
     /// The kernel's name for it, `i915-GVTg_V5_8`.
-    #[xml(attr)]
+    #[xml(attr, missing = wrong("missing 'id' attribute for mediated device's <type> element"))]
     pub id: String,
     /// A name for people; absent where the kernel has none.
     #[xml(child_text)]
     pub name: Option<String>,
     /// What the devices are to user space, `vfio-pci`.
-    #[xml(child_text = "deviceAPI")]
+    #[xml(
+        child_text = "deviceAPI",
+        missing = wrong(format!("missing device API for mediated device type '{}'", r.attr_value(&[], "id")))
+    )]
     pub device_api: String,
     /// How many more can be made.
-    #[xml(child_text = "availableInstances")]
+    #[xml(
+        child_text = "availableInstances",
+        missing = wrong(format!(
+            "missing number of available instances for mediated device type '{}'",
+            r.attr_value(&[], "id")
+        ))
+    )]
     pub available_instances: u32,
 }
 
@@ -258,6 +301,8 @@ pub struct MdevType {
 pub struct NumericFlag(pub bool);
 
 impl Value for NumericFlag {
+    const KIND: crate::xml::Kind = crate::xml::Kind::Number { min: 0, max: 1 };
+
     fn parse(text: &str) -> std::result::Result<Self, Expected> {
         match text {
             "1" => Ok(Self(true)),

@@ -1,12 +1,14 @@
 //! Network interfaces of the host.
 
-use crate::xml::{Xml, XmlValue};
+use super::{missing, wrong};
+use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = NetCapability::settle)]
 pub struct NetCapability {
     /// Its name, `eth0`.
-    #[xml(child_text)]
+    #[xml(child_text, missing = missing(r, "network interface"))]
     pub interface: String,
     /// Its hardware address; absent where it has none.
     #[xml(child_text)]
@@ -15,11 +17,20 @@ pub struct NetCapability {
     #[xml(child)]
     pub link: Option<HostLink>,
     /// What its hardware does for the kernel.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub features: Vec<NetFeature>,
     /// What kind of network it is of; absent where unknown.
     #[xml(child)]
     pub kind: Option<NetKind>,
+}
+
+impl NetCapability {
+    /// libvirt keeps features as a set.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.features.sort_by_key(|feature| feature.name);
+        self.features.dedup();
+        Ok(())
+    }
 }
 
 /// The state of a host's link.
@@ -58,7 +69,11 @@ pub enum HostLinkState {
 #[xml(name = "feature")]
 pub struct NetFeature {
     /// Which.
-    #[xml(attr)]
+    #[xml(
+        attr,
+        invalid = |text| wrong(format!("unknown network device feature '{text}'")),
+        missing = wrong("missing network device feature name")
+    )]
     pub name: NetFeatureName,
 }
 

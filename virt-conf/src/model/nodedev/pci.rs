@@ -1,6 +1,6 @@
 //! PCI functions of the host: SR-IOV, IOMMU group, link, vital product data.
 
-use super::{IdentifiedName, MdevTypes, NodeDeviceIommuGroup};
+use super::{IdentifiedName, MdevTypes, NodeDeviceIommuGroup, invalid, missing};
 use crate::model::PciSlot;
 use crate::xml::{Expected, Reader, Result, Value, Xml, XmlValue};
 
@@ -9,34 +9,34 @@ use crate::xml::{Expected, Reader, Result, Value, Xml, XmlValue};
 #[xml(after_read = PciCapability::settle)]
 pub struct PciCapability {
     /// Class, subclass and programming interface, three bytes; absent where the kernel does not tell.
-    #[xml(child_text, with = crate::xml::Hex<6>)]
+    #[xml(child_text, with = crate::xml::Hex<6>, invalid = |_| invalid(r, "PCI class"))]
     pub class: Option<u32>,
     /// PCI segment, 0 to 0xffff.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI domain ID"), missing = missing(r, "PCI domain ID"))]
     pub domain: u32,
     /// Bus, 0 to 0xff.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI bus ID"), missing = missing(r, "PCI bus ID"))]
     pub bus: u32,
     /// Slot, 0 to 0x1f.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI slot ID"), missing = missing(r, "PCI slot ID"))]
     pub slot: u32,
     /// Function, 0 to 7.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI function ID"), missing = missing(r, "PCI function ID"))]
     pub function: u32,
     /// The device's number in its vendor's list, 0 to 0xffff, and its name.
-    #[xml(child = "product")]
+    #[xml(child = "product", missing = missing(r, "PCI product ID"))]
     pub product: IdentifiedName,
     /// The number of who made it, 0 to 0xffff, and its name.
-    #[xml(child = "vendor")]
+    #[xml(child = "vendor", missing = missing(r, "PCI vendor ID"))]
     pub vendor: IdentifiedName,
     /// What else it is: SR-IOV roles, header type, mediated device types, vital product data; in that order.
-    #[xml(child)]
+    #[xml(child, key = "@type", unordered)]
     pub capabilities: Vec<PciSubCapability>,
     /// Its IOMMU group; absent where the host has no IOMMU.
     #[xml(child)]
     pub iommu_group: Option<NodeDeviceIommuGroup>,
     /// The host's NUMA node that it is attached to; absent where the kernel does not tell.
-    #[xml(attr = "numa/@node")]
+    #[xml(attr = "numa/@node", invalid = |_| invalid(r, "NUMA node ID"))]
     pub numa_node: Option<i32>,
     /// Its PCI Express links; absent for conventional PCI.
     #[xml(child)]
@@ -46,6 +46,8 @@ pub struct PciCapability {
 impl PciCapability {
     fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
         self.capabilities.sort_by_key(PciSubCapability::position);
+        // A group of nothing is none.
+        self.iommu_group = self.iommu_group.take().filter(|group| !group.addresses.is_empty());
         Ok(())
     }
 
@@ -111,19 +113,35 @@ impl PciSubCapability {
 
 /// A PCI address in the host's device tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "address")]
+#[xml(name = "address", after_read = NodeDevicePciAddress::check)]
 pub struct NodeDevicePciAddress {
     /// Domain, bus, slot and function.
     #[xml(flatten)]
     pub slot: PciSlot,
 }
 
+impl NodeDevicePciAddress {
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.slot.check(reader)
+    }
+}
+
 /// The physical function behind a virtual one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = PhysicalFunction::check)]
 pub struct PhysicalFunction {
     /// Where the physical function is; absent where the kernel does not tell.
     #[xml(child)]
     pub address: Option<NodeDevicePciAddress>,
+}
+
+impl PhysicalFunction {
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match self.address {
+            None => Err(reader.refuse("Missing address in 'phys_function' capability")),
+            Some(_) => Ok(()),
+        }
+    }
 }
 
 /// The virtual functions of a physical one.

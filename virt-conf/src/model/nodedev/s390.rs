@@ -1,28 +1,65 @@
 //! Channel devices, subchannels and cryptographic adapters of s390 hosts.
 
-use super::MdevTypes;
-use crate::xml::{Hex, Xml, XmlValue};
+use super::{MdevTypes, unsupported};
+use crate::xml::{Error, Hex, Reader, Result, Xml, XmlValue};
 
 /// The address of a channel device or a subchannel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "channel_dev_addr")]
+#[xml(name = "channel_dev_addr", after_read = ChannelAddress::settle)]
 pub struct ChannelAddress {
     /// Channel subsystem, 0 to 0xfe.
-    #[xml(child_text, with = Hex<1>)]
+    #[xml(
+        child_text,
+        with = Hex<1>,
+        invalid = |text| not_a_number(r, "cssid", text),
+        missing = no_number(r, "cssid")
+    )]
     pub cssid: u32,
     /// Subchannel set, 0 to 3.
-    #[xml(child_text, with = Hex<1>)]
+    #[xml(
+        child_text,
+        with = Hex<1>,
+        invalid = |text| not_a_number(r, "ssid", text),
+        missing = no_number(r, "ssid")
+    )]
     pub ssid: u32,
     /// Device number, 0 to 0xffff.
-    #[xml(child_text, with = Hex<4>)]
+    #[xml(
+        child_text,
+        with = Hex<4>,
+        invalid = |text| not_a_number(r, "devno", text),
+        missing = no_number(r, "devno")
+    )]
     pub devno: u32,
+}
+
+fn no_number(reader: &Reader<'_, '_>, name: &str) -> Error {
+    unsupported(reader, &format!("missing {name} value"))
+}
+
+fn not_a_number(reader: &Reader<'_, '_>, name: &str, text: &str) -> Error {
+    unsupported(reader, &format!("invalid {name} value '{text}'"))
+}
+
+impl ChannelAddress {
+    /// libvirt takes any number; its schema only those that hardware has.
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let ranges = [("cssid", self.cssid, 0xfe), ("ssid", self.ssid, 3), ("devno", self.devno, 0xffff)];
+        let beyond = ranges.into_iter().find(|(_, value, most)| value > most);
+        match beyond.filter(|_| reader.strict()) {
+            Some((name, value, most)) => {
+                Err(reader.refuse(format!("element '{name}' is {value:#x}, and cannot be above {most:#x}")))
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 /// A channel device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct CcwCapability {
     /// Whether it is in use; absent where unknown.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |text| unsupported(r, &format!("unknown state '{text}'")))]
     pub state: Option<CcwState>,
     /// Channel subsystem, subchannel set and device number.
     #[xml(flatten)]
@@ -62,7 +99,7 @@ pub struct CcwGroupMember {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct CcwGroupCapability {
     /// Whether it is in use; absent where unknown.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |text| unsupported(r, &format!("unknown state '{text}'")))]
     pub state: Option<CcwState>,
     /// That of its first member.
     #[xml(flatten)]
@@ -149,7 +186,12 @@ pub enum MediatedSubCapability {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ApCardCapability {
     /// The adapter's number, 0 to 255.
-    #[xml(child_text = "ap-adapter", with = Hex<2>)]
+    #[xml(
+        child_text = "ap-adapter",
+        with = Hex<2>,
+        invalid = |text| not_a_number(r, "ap-adapter", text),
+        missing = no_number(r, "ap-adapter")
+    )]
     pub adapter: u32,
 }
 
@@ -157,10 +199,20 @@ pub struct ApCardCapability {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ApQueueCapability {
     /// The adapter's number, 0 to 255.
-    #[xml(child_text = "ap-adapter", with = Hex<2>)]
+    #[xml(
+        child_text = "ap-adapter",
+        with = Hex<2>,
+        invalid = |text| not_a_number(r, "ap-adapter", text),
+        missing = no_number(r, "ap-adapter")
+    )]
     pub adapter: u32,
     /// The domain's number, 0 to 255.
-    #[xml(child_text = "ap-domain", with = Hex<4>)]
+    #[xml(
+        child_text = "ap-domain",
+        with = Hex<4>,
+        invalid = |text| not_a_number(r, "ap-domain", text),
+        missing = no_number(r, "ap-domain")
+    )]
     pub domain: u32,
 }
 
@@ -170,4 +222,19 @@ pub struct ApMatrixCapability {
     /// What else it is.
     #[xml(child)]
     pub capability: Option<MediatedSubCapability>,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::NodeDevice;
+    use crate::xml::ParseOptions;
+
+    #[test]
+    fn numbers_that_no_hardware_has_pass_unless_read_strictly() {
+        let text = "<device><name>a</name><capability type='ccw'><cssid>0x0</cssid><ssid>0x4</ssid>\
+                    <devno>0x70</devno></capability></device>";
+        assert!(NodeDevice::from_xml(text, &ParseOptions::default()).is_ok());
+        let error = NodeDevice::from_xml(text, &ParseOptions::STRICT).unwrap_err();
+        assert_eq!(error.to_string(), "XML error: element 'ssid' is 0x4, and cannot be above 0x3");
+    }
 }

@@ -1,25 +1,25 @@
 //! SCSI hosts, targets and units of the host, and block devices.
 
-use super::NumericFlag;
+use super::{NumericFlag, check_kind, internal, invalid, missing};
 use crate::xml::{Reader, Result, Xml};
 
 /// What SCSI devices are attached to: an adapter, or a driver that plays one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ScsiHostCapability {
     /// The host's number for it; absent for one that is to be created.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI host ID"))]
     pub host: Option<u32>,
     /// The number that its driver gives it; absent where it gives none.
-    #[xml(child_text = "unique_id")]
+    #[xml(child_text = "unique_id", invalid = |_| invalid(r, "unique_id"))]
     pub unique_id: Option<u32>,
     /// What else it is.
-    #[xml(child)]
+    #[xml(child, key = "@type", unordered)]
     pub capabilities: Vec<ScsiHostSubCapability>,
 }
 
 /// What else a SCSI host is.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "capability", tag = "type")]
+#[xml(name = "capability", tag = "type", before_read = ScsiHostSubCapability::check)]
 pub enum ScsiHostSubCapability {
     /// A Fibre Channel host bus adapter.
     #[xml("fc_host")]
@@ -27,6 +27,13 @@ pub enum ScsiHostSubCapability {
     /// One that can make virtual host bus adapters.
     #[xml("vport_ops")]
     VportOps(VirtualPorts),
+}
+
+impl ScsiHostSubCapability {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let known = ["fc_host", "vport_ops"];
+        check_kind(reader, &known, "missing SCSI host capability type", "SCSI host capability")
+    }
 }
 
 /// A Fibre Channel host bus adapter.
@@ -58,7 +65,7 @@ pub struct VirtualPorts {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ScsiTargetCapability {
     /// The kernel's name, `target1:0:0`.
-    #[xml(child_text)]
+    #[xml(child_text, missing = missing(r, "target name"))]
     pub target: String,
     /// The Fibre Channel port that it is; absent for other transports.
     #[xml(child)]
@@ -67,21 +74,28 @@ pub struct ScsiTargetCapability {
 
 /// What else a SCSI target is.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "capability", tag = "type")]
+#[xml(name = "capability", tag = "type", before_read = ScsiTargetSubCapability::check)]
 pub enum ScsiTargetSubCapability {
     /// A Fibre Channel port.
     #[xml("fc_remote_port")]
     FcRemotePort(FibreChannelRemotePort),
 }
 
+impl ScsiTargetSubCapability {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let missing = "missing type for SCSI target capability";
+        check_kind(reader, &["fc_remote_port"], missing, "SCSI target capability")
+    }
+}
+
 /// The other end of a Fibre Channel link.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct FibreChannelRemotePort {
     /// The kernel's name, `rport-1:0-0`.
-    #[xml(child_text)]
+    #[xml(child_text, missing = internal(r, "missing rport name"))]
     pub rport: String,
     /// World-wide port name.
-    #[xml(child_text)]
+    #[xml(child_text, missing = internal(r, "missing wwpn identifier"))]
     pub wwpn: String,
 }
 
@@ -89,16 +103,16 @@ pub struct FibreChannelRemotePort {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ScsiCapability {
     /// The SCSI host's number.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI host ID"), missing = missing(r, "SCSI host ID"))]
     pub host: u32,
     /// The bus (channel).
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI bus ID"), missing = missing(r, "SCSI bus ID"))]
     pub bus: u32,
     /// The device's number on its bus.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI target ID"), missing = missing(r, "SCSI target ID"))]
     pub target: u32,
     /// The logical unit.
-    #[xml(child_text, with = crate::xml::Base<0>)]
+    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI LUN ID"), missing = missing(r, "SCSI LUN ID"))]
     pub lun: u32,
     /// `disk`, `tape`, `cdrom` ...; absent where unknown.
     #[xml(child_text = "type")]
@@ -118,7 +132,7 @@ pub struct ScsiGenericCapability {
 #[xml(after_read = StorageCapability::settle)]
 pub struct StorageCapability {
     /// Its device node, `/dev/sda`.
-    #[xml(child_text)]
+    #[xml(child_text, missing = missing(r, "block device path"))]
     pub block: String,
     /// `scsi`, `usb`, `pci` ...; absent where unknown.
     #[xml(child_text)]
@@ -136,30 +150,26 @@ pub struct StorageCapability {
     #[xml(child_text)]
     pub serial: Option<String>,
     /// Size in bytes; absent where the medium can be removed.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| invalid(r, "size"))]
     pub size: Option<u64>,
     /// Bytes a logical block. Only ever written: the device decides it.
-    #[xml(child_text = "logical_block_size", read_if = never)]
+    #[xml(child_text = "logical_block_size", write_only)]
     pub logical_block_size: Option<u64>,
     /// Logical blocks. Only ever written: the device decides it.
-    #[xml(child_text = "num_blocks", read_if = never)]
+    #[xml(child_text = "num_blocks", write_only)]
     pub blocks: Option<u64>,
     /// What else it is.
-    #[xml(child)]
+    #[xml(child, key = "@type", unordered)]
     pub capabilities: Vec<StorageSubCapability>,
 }
 
-fn never(_: &Reader<'_, '_>) -> bool {
-    false
-}
-
 impl StorageCapability {
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         if self.capabilities.iter().any(|capability| matches!(capability, StorageSubCapability::Removable(_)))
         {
             self.size = None;
-        } else {
-            self.size.get_or_insert(0);
+        } else if self.size.is_none() {
+            return Err(reader.place(missing(reader, "size")));
         }
         Ok(())
     }
@@ -167,12 +177,19 @@ impl StorageCapability {
 
 /// What else a block device is.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "capability", tag = "type")]
+#[xml(name = "capability", tag = "type", before_read = StorageSubCapability::check)]
 pub enum StorageSubCapability {
     /// Its medium can be removed.
     Removable(RemovableMedium),
     /// The device can be unplugged.
     Hotpluggable,
+}
+
+impl StorageSubCapability {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let known = ["removable", "hotpluggable"];
+        check_kind(reader, &known, "missing storage capability type", "storage capability")
+    }
 }
 
 /// A medium that can be removed.
@@ -182,15 +199,19 @@ pub struct RemovableMedium {
     #[xml(child_text = "media_available")]
     pub available: NumericFlag,
     /// Its size in bytes.
-    #[xml(child_text = "media_size")]
+    #[xml(
+        child_text = "media_size",
+        invalid = |_| invalid(r, "removable media size"),
+        missing = missing(r, "removable media size")
+    )]
     pub size: u64,
     /// Its label; absent where it has none.
     #[xml(child_text = "media_label")]
     pub label: Option<String>,
     /// Bytes a logical block. Only ever written: the medium decides it.
-    #[xml(child_text = "logical_block_size", read_if = never)]
+    #[xml(child_text = "logical_block_size", write_only)]
     pub logical_block_size: Option<u64>,
     /// Logical blocks. Only ever written: the medium decides it.
-    #[xml(child_text = "num_blocks", read_if = never)]
+    #[xml(child_text = "num_blocks", write_only)]
     pub blocks: Option<u64>,
 }

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::{internal, missing, unsupported};
 use crate::xml::{Xml, XmlValue};
 
 /// The host itself.
@@ -11,7 +12,7 @@ pub struct SystemCapability {
     #[xml(child_text)]
     pub product: Option<String>,
     /// What its hardware says of itself.
-    #[xml(child)]
+    #[xml(child, missing = missing(r, "system UUID"))]
     pub hardware: SystemHardware,
     /// What its firmware says of itself.
     #[xml(child, default)]
@@ -32,13 +33,17 @@ pub struct SystemHardware {
     #[xml(child_text)]
     pub serial: Option<String>,
     /// The host's UUID.
-    #[xml(child_text)]
+    #[xml(
+        child_text,
+        invalid = |_| internal(r, "malformed uuid element"),
+        missing = missing(r, "system UUID")
+    )]
     pub uuid: Uuid,
 }
 
 /// What the firmware says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "firmware", keep_empty)]
+#[xml(name = "firmware", keep_empty, keep_open)]
 pub struct SystemFirmware {
     /// The vendor's name.
     #[xml(child_text)]
@@ -55,7 +60,11 @@ pub struct SystemFirmware {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 pub struct DrmCapability {
     /// What it is for.
-    #[xml(child_text = "type")]
+    #[xml(
+        child_text = "type",
+        invalid = |text| unsupported(r, &format!("unknown drm type '{text}'")),
+        missing = unsupported(r, "unknown drm type '(null)'")
+    )]
     pub kind: DrmKind,
 }
 

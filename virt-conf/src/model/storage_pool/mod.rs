@@ -9,7 +9,7 @@ pub use source::*;
 use uuid::Uuid;
 
 use super::Bytes;
-use crate::xml::{Error, Expected, FormatOptions, ParseOptions, Reader, Result, Value, Xml, XmlValue};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Expected, Reader, Result, Value, Xml, XmlValue};
 
 /// Storage on the host that volumes are made in.
 ///
@@ -21,22 +21,22 @@ use crate::xml::{Error, Expected, FormatOptions, ParseOptions, Reader, Result, V
 /// # Ok::<(), virt_util::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "pool", errors = STORAGE, after_read = StoragePool::settle)]
+#[xml(name = "pool", document, errors = STORAGE, after_read = StoragePool::settle)]
 pub struct StoragePool {
     /// Its name, unique on the host; default: its source's name.
     #[xml(child_text, default)]
     pub name: String,
     /// Its identity; generated where absent.
-    #[xml(child_text)]
+    #[xml(child_text, invalid = |_| wrong("malformed uuid element"))]
     pub uuid: Option<Uuid>,
     /// How much it holds, in bytes. Only ever written: the storage decides it.
-    #[xml(child = "capacity", default, read_if = never)]
+    #[xml(child = "capacity", default, write_only)]
     pub capacity: Bytes,
     /// How much of that is used, in bytes. Only ever written.
-    #[xml(child = "allocation", default, read_if = never)]
+    #[xml(child = "allocation", default, write_only)]
     pub allocation: Bytes,
     /// How much is left, in bytes. Only ever written.
-    #[xml(child = "available", default, read_if = never)]
+    #[xml(child = "available", default, write_only)]
     pub available: Bytes,
     /// Whether the file system copies on write; absent: it decides.
     #[xml(attr = "features/cow/@state")]
@@ -58,20 +58,7 @@ pub struct StoragePool {
     pub ceph_options: CephOptions,
 }
 
-fn never(_: &Reader<'_, '_>) -> bool {
-    false
-}
-
 impl StoragePool {
-    /// Reads a document.
-    ///
-    /// # Errors
-    ///
-    /// With libvirt's sentence and the place.
-    pub fn from_xml(text: &str, options: &ParseOptions) -> Result<Self> {
-        crate::xml::from_str(text, options)
-    }
-
     /// Where it shows on the host.
     #[must_use]
     pub fn target_path(&self) -> Option<&str> {
@@ -90,6 +77,10 @@ impl StoragePool {
             return Err(reader.refuse(detail));
         }
         self.uuid.get_or_insert_with(Uuid::new_v4);
+        if self.cow.is_some() && !matches!(self.kind, StoragePoolKind::Dir(_) | StoragePoolKind::Fs(_)) {
+            let sentence = "cow feature may only be used for 'fs' and 'dir' pools";
+            return Err(reader.error(ErrorCode::NO_SUPPORT, ErrorDomain::STORAGE, sentence));
+        }
         self.kind.settle(&self.name, reader)?;
         let fixed = self.kind.fixed_path();
         self.target = match (self.kind.has_target(), fixed, self.target.take()) {
@@ -107,18 +98,12 @@ impl StoragePool {
     }
 }
 
-impl std::str::FromStr for StoragePool {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        Self::from_xml(text, &ParseOptions::default())
-    }
+fn wrong(sentence: &str) -> Error {
+    Error::new(ErrorCode::XML_ERROR, ErrorDomain::STORAGE, sentence)
 }
 
-impl std::fmt::Display for StoragePool {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&crate::xml::to_string(self, FormatOptions::default()))
-    }
+fn unsupported(sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::STORAGE, sentence)
 }
 
 /// One slash where there are several, none at the end; two at the beginning stay two, they may mean something.
@@ -154,10 +139,10 @@ pub struct StoragePermissions {
     #[xml(child_text)]
     pub mode: Option<FileMode>,
     /// The user's number; absent (or -1): as it is.
-    #[xml(child_text, with = OwnerId)]
+    #[xml(child_text, with = OwnerId, invalid = |_| wrong("malformed owner element"))]
     pub owner: Option<u32>,
     /// The group's number; absent (or -1): as it is.
-    #[xml(child_text, with = OwnerId)]
+    #[xml(child_text, with = OwnerId, invalid = |_| wrong("malformed group element"))]
     pub group: Option<u32>,
     /// Label of the security module; absent: as it is.
     #[xml(child_text)]
@@ -181,8 +166,10 @@ const NOBODY: u32 = u32::MAX;
 pub struct FileMode(pub u32);
 
 impl Value for FileMode {
+    const KIND: crate::xml::Kind = crate::xml::Kind::Octal;
+
     fn parse(text: &str) -> std::result::Result<Self, Expected> {
-        let mode = u32::from_str_radix(text.trim_start(), 8).ok().filter(|mode| mode & !0o7777 == 0);
+        let mode = u32::from_str_radix(text.trim_start(), 8).ok().filter(|mode| mode & !0o777 == 0);
         mode.map(Self).ok_or_else(|| {
             Expected::Whole(Error::new(
                 crate::xml::ErrorCode::XML_ERROR,
@@ -234,7 +221,7 @@ pub struct MountOptions {
 #[xml(name = "fs:mount_opts")]
 pub struct MountOptionList {
     /// The options, in order.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub options: Vec<MountOption>,
 }
 
@@ -261,7 +248,7 @@ pub struct CephOptions {
 #[xml(name = "rbd:config_opts")]
 pub struct CephOptionList {
     /// The options, in order.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub options: Vec<CephOption>,
 }
 

@@ -1,8 +1,9 @@
 //! Where a pool comes from: `<source>`, of every kind of pool.
 
-use crate::model::SecretReference;
+use super::{unsupported, wrong};
 use crate::model::nodedev::NodeDevicePciAddress;
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::model::{SecretReference, Wwn};
+use crate::xml::{Error, Reader, Result, Xml, XmlValue};
 
 /// What kind of storage a pool is, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -108,7 +109,7 @@ pub struct FsSource {
     #[xml(child)]
     pub devices: Vec<SourceDevice>,
     /// The file system; default: found out.
-    #[xml(attr = "format/@type", default)]
+    #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: FileSystemFormat,
     /// Who made it.
     #[xml(flatten)]
@@ -120,7 +121,7 @@ pub struct FsSource {
 #[xml(name = "device")]
 pub struct SourceDevice {
     /// Its path; for iSCSI the target's name.
-    #[xml(attr)]
+    #[xml(attr, missing = wrong("missing storage pool source device path"))]
     pub path: String,
     /// Disks: whether a `p` stands between its name and a partition's number; default: by the name's last character.
     #[xml(attr = "part_separator")]
@@ -188,7 +189,7 @@ pub struct NetfsSource {
     #[xml(attr = "dir/@path")]
     pub directory: Option<String>,
     /// The protocol; default: found out.
-    #[xml(attr = "format/@type", default)]
+    #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: NetworkFileSystem,
     /// Who made it.
     #[xml(flatten)]
@@ -203,7 +204,7 @@ pub struct NetfsSource {
 #[xml(name = "host", after_read = SourceHost::settle)]
 pub struct SourceHost {
     /// Its name or address.
-    #[xml(attr)]
+    #[xml(attr, missing = wrong("missing storage pool host name"))]
     pub name: String,
     /// Its port; absent: the protocol's default.
     #[xml(attr, omit)]
@@ -245,7 +246,7 @@ pub struct LogicalSource {
     #[xml(child_text)]
     pub name: Option<String>,
     /// Its metadata; default: LVM2.
-    #[xml(attr = "format/@type", default)]
+    #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: VolumeGroupFormat,
     /// Who made it.
     #[xml(flatten)]
@@ -270,7 +271,7 @@ pub struct DiskSource {
     #[xml(child)]
     pub devices: Vec<SourceDevice>,
     /// Its partition table; default: not known.
-    #[xml(attr = "format/@type", default)]
+    #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: PartitionTable,
     /// Who made it.
     #[xml(flatten)]
@@ -327,14 +328,29 @@ pub struct IscsiSource {
 #[xml(name = "auth")]
 pub struct PoolAuth {
     /// The protocol.
-    #[xml(attr = "type")]
+    #[xml(
+        attr = "type",
+        invalid = |text| match text {
+            "" => no_auth_type(),
+            text => unsupported(format!("unknown auth type '{text}'")),
+        },
+        missing = no_auth_type()
+    )]
     pub kind: PoolAuthType,
     /// The user.
-    #[xml(attr)]
+    #[xml(attr, missing = wrong("missing username for auth"))]
     pub username: String,
     /// Where the password is kept.
-    #[xml(child)]
+    #[xml(child, missing = wrong("Missing <secret> element in auth"))]
     pub secret: SecretReference,
+}
+
+fn no_auth_type() -> Error {
+    unsupported("storage pool missing auth type")
+}
+
+fn unknown_format(text: &str) -> Error {
+    unsupported(format!("unknown pool format type {text}"))
 }
 
 /// Protocols of authentication.
@@ -386,11 +402,15 @@ pub struct ScsiHostAdapter {
 #[xml(name = "parentaddr")]
 pub struct AdapterParentAddress {
     /// Its driver's number for it; tells the ports of one PCI device apart.
-    #[xml(attr = "unique_id")]
+    #[xml(attr = "unique_id", invalid = |_| no_unique_id(), missing = no_unique_id())]
     pub unique_id: u32,
     /// The PCI device.
-    #[xml(child)]
+    #[xml(child, missing = wrong("Missing scsi_host PCI address element"))]
     pub address: NodeDevicePciAddress,
+}
+
+fn no_unique_id() -> Error {
+    wrong("Missing or invalid scsi adapter 'unique_id' value")
 }
 
 /// A virtual Fibre Channel host bus adapter.
@@ -412,10 +432,10 @@ pub struct FibreChannelAdapter {
     #[xml(attr)]
     pub managed: Option<bool>,
     /// World-wide node name.
-    #[xml(attr)]
+    #[xml(attr, with = Wwn)]
     pub wwnn: String,
     /// World-wide port name.
-    #[xml(attr)]
+    #[xml(attr, with = Wwn)]
     pub wwpn: String,
 }
 
@@ -525,6 +545,14 @@ impl StoragePoolKind {
 
     /// Fills in the source's name, and refuses a source that lacks what this kind needs.
     pub(super) fn settle(&mut self, pool: &str, reader: &Reader<'_, '_>) -> Result<()> {
+        if matches!(self, Self::Rbd(_)) && self.source_name().is_none() {
+            return Err(reader.refuse("element 'name' is mandatory for RBD pool"));
+        }
+        if let Self::IscsiDirect(pool) = self
+            && pool.source.initiator.is_none()
+        {
+            return Err(reader.unsupported("missing initiator IQN"));
+        }
         if let Some(name) = self.source_name_mut() {
             name.get_or_insert_with(|| pool.to_owned());
         }
@@ -562,7 +590,14 @@ impl StoragePoolKind {
             Self::Rbd(pool) => host(&pool.source.hosts),
             Self::Scsi(pool) => match &pool.source.adapter {
                 None => Err(reader.refuse("missing storage pool source adapter")),
-                Some(_) => Ok(()),
+                Some(StorageAdapter::ScsiHost(host)) => match (&host.name, &host.parent_address) {
+                    (Some(_), Some(_)) => Err(reader
+                        .refuse("Both 'name' and 'parent' cannot be specified for the 'scsi_host' adapter")),
+                    (None, None) => Err(reader
+                        .refuse("Either 'name' or 'parent' must be specified for the 'scsi_host' adapter")),
+                    _ => Ok(()),
+                },
+                Some(StorageAdapter::FcHost(_)) => Ok(()),
             },
             Self::Dir(_) | Self::Logical(_) | Self::Mpath(_) | Self::Zfs(_) | Self::Vstorage(_) => Ok(()),
         }

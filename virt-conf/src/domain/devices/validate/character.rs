@@ -2,51 +2,54 @@
 
 use super::{internal, refuse_if, unsupported};
 use crate::model::{
-    CharSocketMode, CharSource, ConsoleTargetType, DeviceAddress, Domain, Reconnect, RedirectedDevice, Rng,
-    RngBackend, Smartcard, SmartcardKind,
+    Channel, ChannelTarget, CharSocketMode, CharSource, Controller, ControllerKind, DeviceAddress, Domain,
+    Reconnect, RedirectedDevice, Rng, RngBackend, Smartcard, SmartcardKind,
 };
-use crate::xml::{Error, ErrorCode, ErrorDomain, Result};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Result, Within};
 
 impl Domain {
-    pub(super) fn validate_character_devices(&self) -> Result<()> {
-        let devices = &self.devices;
-        devices.serials.iter().try_for_each(|device| validate_source(&device.source, false))?;
-        devices.parallels.iter().try_for_each(|device| validate_source(&device.source, false))?;
+    pub(super) fn validate_channel(&self, channel: &Channel) -> Result<()> {
         // The hypervisor's driver makes up paths of channels.
-        devices.channels.iter().try_for_each(|device| validate_source(&device.source, true))?;
-        devices.consoles.iter().try_for_each(|device| validate_source(&device.source, false))?;
-        let serial = Some(ConsoleTargetType::Serial);
-        let late = devices.consoles.iter().skip(1).any(|console| console.target.kind == serial);
-        refuse_if(late && self.os.kind.name == "hvm", || {
-            unsupported("Only the first console can be a serial port")
-        })
+        let path_optional = !matches!(channel.target, ChannelTarget::GuestFwd(_));
+        self.validate_source(&channel.source, path_optional)
     }
 
     pub(super) fn validate_redirected(&self, device: &RedirectedDevice) -> Result<()> {
-        refuse_if(self.devices.usb_disabled(), || {
+        let usb = |controller: &Controller| matches!(controller.kind, ControllerKind::Usb(_));
+        let no_usb = self.devices.usb_disabled() || !self.devices.controllers.iter().any(usb);
+        refuse_if(no_usb, || {
             unsupported("cannot add redirected USB device: USB is disabled for this domain")
         })?;
-        validate_source(&device.source, false)
+        self.validate_source(&device.source, false)
     }
-}
 
-pub(super) fn validate_smartcard(card: &Smartcard) -> Result<()> {
-    if let SmartcardKind::Passthrough(passthrough) = &card.card {
-        validate_source(&passthrough.source, false)?;
+    pub(super) fn validate_smartcard(&self, card: &Smartcard) -> Result<()> {
+        let placed = matches!(card.info.address, None | Some(DeviceAddress::Ccid(_)));
+        refuse_if(!placed, || {
+            unsupported("Controllers must use the 'ccid' address type").within("address/@type")
+        })?;
+        match &card.card {
+            SmartcardKind::Passthrough(passthrough) => self.validate_source(&passthrough.source, false),
+            SmartcardKind::Host | SmartcardKind::HostCertificates(_) => Ok(()),
+        }
     }
-    let placed = matches!(card.info.address, None | Some(DeviceAddress::Ccid(_)));
-    refuse_if(!placed, || unsupported("Controllers must use the 'ccid' address type"))
-}
 
-pub(super) fn validate_rng(rng: &Rng) -> Result<()> {
-    match &rng.backend {
-        RngBackend::Egd(egd) => validate_source(&egd.source, false),
-        RngBackend::Random(_) | RngBackend::Builtin => Ok(()),
+    pub(super) fn validate_rng(&self, rng: &Rng) -> Result<()> {
+        match &rng.backend {
+            RngBackend::Egd(egd) => self.validate_source(&egd.source, false).within("backend"),
+            RngBackend::Random(_) | RngBackend::Builtin => Ok(()),
+        }
+    }
+
+    pub(super) fn validate_source(&self, source: &CharSource, path_optional: bool) -> Result<()> {
+        validate_source(source, path_optional)?;
+        self.validate_labels(source.seclabels())
     }
 }
 
 fn validate_source(source: &CharSource, path_optional: bool) -> Result<()> {
-    let missing = |what: &str| internal(format!("Missing source {what} attribute for char device"));
+    let missing =
+        |what: &str| internal(format!("Missing source {what} attribute for char device")).within("source");
     match source {
         CharSource::File(_) | CharSource::Dev(_) | CharSource::Pipe(_) => {
             refuse_if(source.path().is_none(), || missing("path"))
@@ -56,7 +59,7 @@ fn validate_source(source: &CharSource, path_optional: bool) -> Result<()> {
             validate_reconnect(unix.mode.unwrap_or_default(), unix.reconnect.as_ref())
         }
         CharSource::Nmdm(nmdm) => refuse_if(nmdm.master.is_none() != nmdm.slave.is_none(), || {
-            internal("Should define both master and slave path attributes for nmdm device")
+            internal("Should define both master and slave path attributes for nmdm device").within("source")
         }),
         CharSource::Tcp(tcp) => {
             refuse_if(tcp.socket.host.is_none(), || missing("host"))?;
@@ -69,12 +72,12 @@ fn validate_source(source: &CharSource, path_optional: bool) -> Result<()> {
         }
         CharSource::SpicePort(port) | CharSource::Dbus(port) => {
             let Some(channel) = &port.channel else {
-                return Err(unsupported("Missing source channel attribute for char device"));
+                return Err(unsupported("Missing source channel attribute for char device").within("source"));
             };
             let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
             refuse_if(!channel.chars().all(known), || {
                 let detail = "Invalid character in source channel for char device";
-                Error::new(ErrorCode::INVALID_ARG, ErrorDomain::DOMAIN, detail)
+                Error::new(ErrorCode::INVALID_ARG, ErrorDomain::DOMAIN, detail).within("source/@channel")
             })
         }
         CharSource::Null
@@ -89,6 +92,6 @@ fn validate_source(source: &CharSource, path_optional: bool) -> Result<()> {
 fn validate_reconnect(mode: CharSocketMode, reconnect: Option<&Reconnect>) -> Result<()> {
     let again = reconnect.is_some_and(|reconnect| reconnect.enabled == Some(true));
     refuse_if(again && mode == CharSocketMode::Bind, || {
-        internal("chardev reconnect is possible only for connect mode")
+        internal("chardev reconnect is possible only for connect mode").within("source/reconnect")
     })
 }

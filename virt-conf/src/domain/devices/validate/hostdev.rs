@@ -2,7 +2,7 @@
 
 use super::{internal, refuse_if, unsupported};
 use crate::model::{DeviceAddress, Hostdev, HostdevKind, SubsystemDevice, TeamingType};
-use crate::xml::Result;
+use crate::xml::{Result, Within};
 
 pub(super) fn validate(hostdev: &Hostdev) -> Result<()> {
     let HostdevKind::Subsystem(subsystem) = &hostdev.kind else { return Ok(()) };
@@ -12,10 +12,10 @@ pub(super) fn validate(hostdev: &Hostdev) -> Result<()> {
     let SubsystemDevice::Pci(pci) = &subsystem.device else { return Ok(()) };
     let Some(teaming) = &pci.teaming else { return Ok(()) };
     refuse_if(teaming.kind != TeamingType::Transient, || {
-        unsupported("teaming hostdev devices must have type='transient'")
+        unsupported("teaming hostdev devices must have type='transient'").within("teaming/@type")
     })?;
     refuse_if(teaming.persistent.is_none(), || {
-        unsupported("missing required persistent attribute in hostdev teaming element")
+        unsupported("missing required persistent attribute in hostdev teaming element").within("teaming")
     })
 }
 
@@ -37,5 +37,8 @@ fn validate_address(device: &SubsystemDevice, address: &DeviceAddress) -> Result
         SubsystemDevice::Mdev(_) => return Ok(()),
     };
     let pci = matches!(device, SubsystemDevice::Pci(_));
-    refuse_if(!fits, || if pci { internal(sentence) } else { unsupported(sentence) })
+    refuse_if(!fits, || {
+        let error = if pci { internal(sentence) } else { unsupported(sentence) };
+        error.within("address/@type")
+    })
 }

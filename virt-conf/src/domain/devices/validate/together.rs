@@ -2,47 +2,30 @@
 
 use super::{refuse_if, unsupported, wrong};
 use crate::domain::devices::hostdev::is_scsi;
+use crate::domain::way::Way as _;
 use crate::model::{
-    DeviceAddress, Disk, Domain, Hostdev, HostdevKind, IoapicDriver, IommuModel, PanicModel, SubsystemDevice,
-    Switch,
+    DeviceAddress, Disk, Domain, Hostdev, HostdevKind, IoapicDriver, Iommu, IommuModel, Panic, PanicModel,
+    SubsystemDevice, Switch,
 };
-use crate::xml::Result;
+use crate::xml::{Element as _, Result, Within};
 
 impl Domain {
-    /// "Nowhere" is a place for host devices only.
-    pub(super) fn check_places(&self) -> Result<()> {
-        let mut devices = self.devices.clone();
-        devices.hostdevs.clear();
-        let mut nowhere = false;
-        devices.each_info(|info, _, _| nowhere |= matches!(info.address, Some(DeviceAddress::Unassigned)));
-        refuse_if(nowhere, || unsupported("address of type 'unassigned' is supported only for hostdevs"))
-    }
-
-    pub(super) fn validate_together(&self) -> Result<()> {
-        self.refuse_duplicate_targets()?;
-        self.refuse_duplicate_drives()?;
-        self.refuse_duplicate_aliases()?;
-        self.validate_iommu_features()?;
-        self.refuse_duplicate_hostdevs()
-    }
-
-    fn refuse_duplicate_targets(&self) -> Result<()> {
+    pub(in crate::domain) fn refuse_duplicate_targets(&self) -> Result<()> {
         let disks = &self.devices.disks;
         for (at, disk) in disks.iter().enumerate() {
             let twin = disks.iter().take(at).find(|other| other.target.dev == disk.target.dev);
             let Some(twin) = twin else { continue };
             let source = |disk: &Disk| disk.source.path().unwrap_or("(null)").to_owned();
-            return Err(wrong(format!(
-                "target '{}' duplicated for disk sources '{}' and '{}'",
-                disk.target.dev.as_deref().unwrap_or_default(),
-                source(twin),
-                source(disk)
-            )));
+            let name = disk.target.dev.as_deref().unwrap_or_default();
+            let (first, second) = (source(twin), source(disk));
+            let error =
+                wrong(format!("target '{name}' duplicated for disk sources '{first}' and '{second}'"));
+            return Err(error.within("target/@dev").within(format_args!("{}[2]", disk.way(at))));
         }
         Ok(())
     }
 
-    fn refuse_duplicate_drives(&self) -> Result<()> {
+    pub(in crate::domain) fn refuse_duplicate_drives(&self) -> Result<()> {
         let disks = &self.devices.disks;
         for (at, disk) in disks.iter().enumerate() {
             let Some(place) = disk.info.address.as_ref().and_then(DeviceAddress::drive) else { continue };
@@ -51,7 +34,7 @@ impl Domain {
                     && other.info.address.as_ref().and_then(DeviceAddress::drive) == Some(place)
             };
             let Some(twin) = disks.iter().take(at).find(same) else { continue };
-            return Err(unsupported(format!(
+            let error = unsupported(format!(
                 "Found duplicate drive address for disk with target name '{}' controller='{}' bus='{}' target='{}' \
                  unit='{}'",
                 twin.target.dev.as_deref().unwrap_or_default(),
@@ -59,7 +42,8 @@ impl Domain {
                 place.bus,
                 place.target,
                 place.unit
-            )));
+            ));
+            return Err(error.within("address").within(disk.way(at)));
         }
         self.refuse_duplicate_scsi_units()
     }
@@ -80,54 +64,69 @@ impl Domain {
             } else {
                 continue;
             };
-            return Err(unsupported(format!(
+            let error = unsupported(format!(
                 "SCSI host address controller='{}' bus='{}' target='{}' unit='{}' in use by another {who}",
                 own.controller, own.bus, own.target, own.unit
-            )));
+            ));
+            return Err(error.within("address").within(hostdev.way(at)));
         }
         Ok(())
     }
 
-    fn refuse_duplicate_aliases(&self) -> Result<()> {
-        let mut aliases = Vec::new();
-        self.devices.clone().each_info(|info, _, _| aliases.extend(info.alias.take()));
+    pub(in crate::domain) fn refuse_duplicate_aliases(&self) -> Result<()> {
+        let mut aliases: Vec<&str> = Vec::new();
+        self.devices.visit_infos(|_, _, info| aliases.extend(info.alias.as_deref()));
         // The console that is a serial port repeats its alias.
         let repeated = self.devices.consoles.first().zip(self.devices.serials.first());
         if let Some((console, serial)) = repeated
-            && console.info.alias.is_some()
+            && let Some(shared) = &console.info.alias
             && console.info.alias == serial.info.alias
-            && let Some(at) = aliases.iter().position(|alias| Some(alias) == console.info.alias.as_ref())
+            && let Some(at) = aliases.iter().position(|alias| alias == shared)
         {
             aliases.remove(at);
         }
-        aliases.sort();
+        aliases.sort_unstable();
         match aliases.windows(2).find_map(|pair| match pair {
-            [first, second] if first == second => Some(first),
+            [first, second] if first == second => Some(*first),
             _ => None,
         }) {
-            Some(alias) => Err(unsupported(format!("non unique alias detected: {alias}"))),
+            Some(alias) => {
+                let mut last = String::new();
+                self.devices.visit_infos(|device, at, info| {
+                    if info.alias.as_deref() == Some(alias) {
+                        last = device.way(at);
+                    }
+                });
+                Err(unsupported(format!("non unique alias detected: {alias}"))
+                    .within("alias/@name")
+                    .within(last))
+            }
             None => Ok(()),
         }
     }
 
-    fn validate_iommu_features(&self) -> Result<()> {
-        let Some(iommu) = self.devices.iommu.as_ref().filter(|iommu| iommu.model == IommuModel::Intel) else {
-            return Ok(());
-        };
+    pub(in crate::domain) fn validate_iommu_features(&self) -> Result<()> {
+        let intel = |iommu: &&Iommu| iommu.model == IommuModel::Intel;
+        let Some(iommu) = self.devices.iommus.iter().find(intel) else { return Ok(()) };
         let on = Some(Switch::On);
         refuse_if(iommu.driver.intremap == on && self.features.ioapic != Some(IoapicDriver::Qemu), || {
-            unsupported("IOMMU interrupt remapping requires split I/O APIC (ioapic driver='qemu')")
+            let error =
+                unsupported("IOMMU interrupt remapping requires split I/O APIC (ioapic driver='qemu')");
+            error.within("driver/@intremap").within(Iommu::NAME)
         })?;
         refuse_if(iommu.driver.eim == on && iommu.driver.intremap != on, || {
-            unsupported("IOMMU eim requires interrupt remapping to be enabled")
+            let error = unsupported("IOMMU eim requires interrupt remapping to be enabled");
+            error.within("driver/@eim").within(Iommu::NAME)
         })
     }
 
-    fn refuse_duplicate_hostdevs(&self) -> Result<()> {
+    pub(in crate::domain) fn refuse_duplicate_hostdevs(&self) -> Result<()> {
         let hostdevs = &self.devices.hostdevs;
         for (at, hostdev) in hostdevs.iter().enumerate() {
             let twin = hostdevs.iter().take(at).any(|other| same_host_device(other, hostdev));
-            refuse_if(twin, || wrong("Hostdev already exists in the domain configuration"))?;
+            refuse_if(twin, || {
+                wrong("Hostdev already exists in the domain configuration").within_nth(Hostdev::NAME, at)
+            })?;
         }
         let ramfb = hostdevs.iter().filter(|hostdev| match &hostdev.kind {
             HostdevKind::Subsystem(subsystem) => match &subsystem.device {
@@ -137,18 +136,25 @@ impl Domain {
             },
             HostdevKind::Capabilities(_) => false,
         });
-        refuse_if(ramfb.count() > 1, || unsupported("Only one vgpu device can have 'ramfb' enabled"))
+        refuse_if(ramfb.count() > 1, || {
+            unsupported("Only one vgpu device can have 'ramfb' enabled")
+                .within("hostdev[@ramfb='on'][2]/@ramfb")
+        })
     }
 
     /// A guest has one panic device of each model.
     pub(in crate::domain) fn reject_duplicate_panics(&self) -> Result<()> {
-        let models: Vec<PanicModel> = self.devices.panics.iter().filter_map(|panic| panic.model).collect();
+        let models: Vec<PanicModel> =
+            self.devices.panics.iter().map(|panic| panic.model.unwrap_or(PanicModel::Default)).collect();
         match models
             .iter()
             .enumerate()
             .find(|(at, model)| models.iter().take(*at).any(|other| other == *model))
         {
-            Some((_, model)) => Err(wrong(format!("Multiple panic devices with model '{model}'"))),
+            Some((_, model)) => {
+                let error = wrong(format!("Multiple panic devices with model '{model}'"));
+                Err(error.within(format_args!("{}[@model='{model}'][2]", Panic::NAME)))
+            }
             None => Ok(()),
         }
     }

@@ -5,11 +5,12 @@ mod source;
 pub use source::*;
 
 use super::DeviceInfo;
-use crate::xml::{Xml, XmlValue};
+use crate::error::unsupported;
+use crate::xml::{Error, Reader, Result, Xml, XmlValue};
 
 /// A serial port of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "serial")]
+#[xml(name = "serial", before_read = check_source)]
 pub struct Serial {
     /// The host's end.
     #[xml(flatten)]
@@ -30,13 +31,16 @@ pub struct Serial {
 #[xml(name = "target")]
 pub struct SerialTarget {
     /// The bus; default: the machine's.
-    #[xml(attr = "type")]
+    #[xml(attr = "type", invalid = unknown_target)]
     pub kind: Option<SerialTargetType>,
     /// Number among the serial ports, from 0; absent: the next free one.
-    #[xml(attr)]
+    #[xml(attr, invalid = bad_port)]
     pub port: Option<u32>,
     /// Which product; default: the bus' usual one.
-    #[xml(attr = "model/@name")]
+    #[xml(
+        attr = "model/@name",
+        invalid = |text| unsupported(format!("unknown target model '{text}' specified for character device"))
+    )]
     pub model: Option<SerialTargetModel>,
 }
 
@@ -103,7 +107,7 @@ pub enum SerialTargetModel {
 
 /// A parallel port of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "parallel")]
+#[xml(name = "parallel", before_read = check_source)]
 pub struct Parallel {
     /// The host's end.
     #[xml(flatten)]
@@ -112,7 +116,7 @@ pub struct Parallel {
     #[xml(child)]
     pub log: Option<CharLog>,
     /// Number among the parallel ports, from 0; absent: the next free one.
-    #[xml(attr = "target/@port")]
+    #[xml(attr = "target/@port", invalid = bad_port)]
     pub port: Option<u32>,
     /// Alias and address.
     #[xml(flatten)]
@@ -121,7 +125,7 @@ pub struct Parallel {
 
 /// A console of the guest; the first of a fully virtualised guest is its first serial port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "console")]
+#[xml(name = "console", before_read = check_source)]
 pub struct Console {
     /// The host's end.
     #[xml(flatten)]
@@ -145,10 +149,10 @@ pub struct Console {
 #[xml(name = "target")]
 pub struct ConsoleTarget {
     /// The bus; default: the first serial port.
-    #[xml(attr = "type")]
+    #[xml(attr = "type", invalid = unknown_target)]
     pub kind: Option<ConsoleTargetType>,
     /// Number among the consoles, from 0; absent: the next free one.
-    #[xml(attr)]
+    #[xml(attr, invalid = bad_port)]
     pub port: Option<u32>,
 }
 
@@ -177,7 +181,7 @@ pub enum ConsoleTargetType {
 
 /// A private channel between host and guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "channel")]
+#[xml(name = "channel", before_read = Channel::check)]
 pub struct Channel {
     /// The host's end.
     #[xml(flatten)]
@@ -191,6 +195,37 @@ pub struct Channel {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl Channel {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        check_source(reader)?;
+        let Some(target) = reader.first("target") else {
+            return Err(reader.refuse("target type must be specified for channel device"));
+        };
+        match target.attr_text("type") {
+            Some("guestfwd" | "virtio" | "xen") => Ok(()),
+            other => Err(target.place(unknown_target(other.unwrap_or("(null)")))),
+        }
+    }
+}
+
+/// The host's end comes in kinds that are known by name.
+fn check_source(reader: &Reader<'_, '_>) -> Result<()> {
+    match reader.attr_text("type") {
+        Some(kind) if !CharSource::KINDS.contains(&kind) => {
+            Err(reader.unsupported(format!("unknown type presented to host for character device: {kind}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn bad_port(text: &str) -> Error {
+    crate::error::refuse(format!("Invalid port number: {text}"))
+}
+
+fn unknown_target(kind: &str) -> Error {
+    unsupported(format!("unknown target type '{kind}' specified for character device"))
 }
 
 /// What the guest sees of a channel.
@@ -207,6 +242,7 @@ pub enum ChannelTarget {
 
 /// `type='guestfwd'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = GuestFwdTarget::settle)]
 pub struct GuestFwdTarget {
     /// IPv4 address the guest connects to.
     #[xml(attr)]
@@ -214,6 +250,15 @@ pub struct GuestFwdTarget {
     /// TCP port the guest connects to.
     #[xml(attr)]
     pub port: Option<String>,
+}
+
+impl GuestFwdTarget {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.address.is_none() {
+            return Err(reader.refuse("guestfwd channel does not define a target address"));
+        }
+        self.port.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "port"))
+    }
 }
 
 /// `type='virtio'`.

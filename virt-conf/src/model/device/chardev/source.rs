@@ -49,6 +49,25 @@ impl Default for CharSource {
 }
 
 impl CharSource {
+    /// What `type` may say.
+    pub(in crate::model::device) const KINDS: [&'static str; 15] = [
+        "null",
+        "vc",
+        "pty",
+        "dev",
+        "file",
+        "pipe",
+        "stdio",
+        "udp",
+        "tcp",
+        "unix",
+        "spicevmc",
+        "spiceport",
+        "nmdm",
+        "qemu-vdagent",
+        "dbus",
+    ];
+
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let sources = reader.all("source").count();
         match self {
@@ -72,6 +91,18 @@ impl CharSource {
             _ => None,
         }
     }
+
+    /// Labels that differ from the domain's, of kinds that have a path.
+    #[must_use]
+    pub fn seclabels(&self) -> &[DeviceSecurityLabel] {
+        match self {
+            Self::Pty(source) => &source.seclabels,
+            Self::Dev(source) | Self::Pipe(source) => &source.seclabels,
+            Self::File(source) => &source.seclabels,
+            Self::Unix(source) => &source.seclabels,
+            _ => &[],
+        }
+    }
 }
 
 /// `type='pty'`.
@@ -81,7 +112,7 @@ pub struct PtyCharSource {
     #[xml(attr, live)]
     pub path: Option<String>,
     /// Labels that differ from the domain's.
-    #[xml(child)]
+    #[xml(child, key = "@model", unordered)]
     pub seclabels: Vec<DeviceSecurityLabel>,
 }
 
@@ -92,7 +123,7 @@ pub struct PathCharSource {
     #[xml(attr)]
     pub path: Option<String>,
     /// Labels that differ from the domain's.
-    #[xml(child)]
+    #[xml(child, key = "@model", unordered)]
     pub seclabels: Vec<DeviceSecurityLabel>,
 }
 
@@ -106,7 +137,7 @@ pub struct FileCharSource {
     #[xml(attr)]
     pub append: Option<Switch>,
     /// Labels that differ from the domain's.
-    #[xml(child)]
+    #[xml(child, key = "@model", unordered)]
     pub seclabels: Vec<DeviceSecurityLabel>,
 }
 
@@ -155,6 +186,7 @@ pub struct UdpCharEnd {
 
 /// `type='tcp'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(before_read = TcpCharSource::check)]
 pub struct TcpCharSource {
     /// Where it listens, or connects to.
     #[xml(child, default)]
@@ -162,6 +194,15 @@ pub struct TcpCharSource {
     /// What is spoken over it; default: the bytes as they are.
     #[xml(attr = "protocol/@type", default)]
     pub protocol: CharTcpProtocol,
+}
+
+impl TcpCharSource {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        if reader.all("protocol").count() > 1 {
+            return Err(reader.refuse("only one protocol element is allowed for character device"));
+        }
+        Ok(())
+    }
 }
 
 /// A TCP connection or listener whose bytes are the device's.
@@ -247,7 +288,7 @@ pub struct UnixCharSource {
     #[xml(attr)]
     pub path: Option<String>,
     /// Labels that differ from the domain's.
-    #[xml(child)]
+    #[xml(child, key = "@model", unordered)]
     pub seclabels: Vec<DeviceSecurityLabel>,
     /// What to do when the peer goes away.
     #[xml(child)]
@@ -288,10 +329,10 @@ pub struct NmdmCharSource {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct VdagentCharSource {
     /// Whether the clipboard is shared; default: off.
-    #[xml(attr = "clipboard/@copypaste")]
+    #[xml(attr = "clipboard/@copypaste", required)]
     pub clipboard: Option<bool>,
     /// Who draws the pointer; default: the hypervisor's choice.
-    #[xml(attr = "mouse/@mode")]
+    #[xml(attr = "mouse/@mode", required)]
     pub mouse: Option<MouseMode>,
 }
 

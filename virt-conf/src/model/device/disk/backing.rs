@@ -1,15 +1,16 @@
 //! `<backingStore>` and `<mirror>`: what lies below a disk's image, and where it is being copied.
 
 use super::{DiskSource, MetadataCache};
+use crate::error::refuse;
 use crate::model::StorageFormat;
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{Element as _, Reader, Result, Xml, XmlValue};
 
 /// What an image is an overlay of; an empty one ends the chain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "backingStore", keep_empty)]
+#[xml(name = "backingStore", keep_empty, before_read = BackingStore::check, after_read = BackingStore::settle)]
 pub struct BackingStore {
     /// Number of the image in block jobs of the running guest; 0: none.
-    #[xml(attr, omit, live)]
+    #[xml(attr, omit, read_if = Reader::live)]
     pub index: u32,
     /// How the image is read; present unless the chain ends here.
     #[xml(child)]
@@ -22,16 +23,50 @@ pub struct BackingStore {
     pub backing_store: Option<Box<BackingStore>>,
 }
 
+impl BackingStore {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        if reader.attr_text("type").is_none() {
+            return Ok(());
+        }
+        if reader.first("format").and_then(|format| format.attr_text("type")).is_none() {
+            return Err(reader.refuse("missing disk backing store format"));
+        }
+        match reader.first("source") {
+            None => Err(reader.refuse("missing disk backing store source")),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Without a type the chain ends, whatever follows.
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if reader.attr_text("type").is_none() {
+            *self = Self::default();
+        }
+        Ok(())
+    }
+}
+
 /// How an image is read.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "format")]
+#[xml(name = "format", after_read = ImageFormat::settle)]
 pub struct ImageFormat {
     /// The format.
-    #[xml(attr = "type")]
+    #[xml(attr = "type", invalid = |text| refuse(format!("unknown storage source format '{text}'")))]
     pub kind: StorageFormat,
     /// Cache of qcow2 metadata.
     #[xml(child, default)]
     pub metadata_cache: MetadataCache,
+}
+
+impl ImageFormat {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.kind == StorageFormat::None
+            && reader.parent().is_some_and(|image| image.name() == BackingStore::NAME)
+        {
+            return Err(reader.refuse(format!("unknown storage source format '{}'", self.kind)));
+        }
+        Ok(())
+    }
 }
 
 /// The copy that a block job makes of a disk.

@@ -1,5 +1,6 @@
 //! `<driver>` of a disk: image format, caching, queues, I/O threads.
 
+use super::DiskStatistics;
 use crate::model::device::VirtioOptions;
 use crate::model::{Bytes, StorageFormat, Switch};
 use crate::xml::{Codec, Error, ErrorCode, ErrorDomain, Expected, Reader, Result, Value, Xml, XmlValue};
@@ -62,17 +63,23 @@ pub struct DiskDriver {
     /// Cache of qcow2 metadata.
     #[xml(child, default)]
     pub metadata_cache: MetadataCache,
+    /// What is measured beyond what always is.
+    #[xml(child, default)]
+    pub statistics: DiskStatistics,
 }
 
 /// `aio` is what Xen once called raw.
 enum DriverFormat {}
 
 impl Codec<StorageFormat> for DriverFormat {
+    const KIND: crate::xml::Kind = StorageFormat::KIND;
+
     fn parse(text: &str) -> std::result::Result<StorageFormat, Expected> {
         if text == "aio" {
             return Ok(StorageFormat::Raw);
         }
-        StorageFormat::parse(text).map_err(|_| {
+        let known = StorageFormat::parse(text).ok().filter(|format| *format != StorageFormat::None);
+        known.ok_or_else(|| {
             let detail = format!("unknown driver format value '{text}'");
             Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail).into()
         })
@@ -161,7 +168,7 @@ pub enum DetectZeroes {
 #[xml(name = "iothreads", keep_empty)]
 pub struct IoThreads {
     /// The threads; without queues they take turns.
-    #[xml(child)]
+    #[xml(child, key = "@id", unordered)]
     pub iothreads: Vec<IoThreadMapping>,
 }
 
@@ -173,7 +180,7 @@ pub struct IoThreadMapping {
     #[xml(attr)]
     pub id: u32,
     /// The queues it serves; empty for all threads alike: distributed evenly.
-    #[xml(child)]
+    #[xml(child, key = "@id", unordered)]
     pub queues: Vec<IoThreadQueue>,
 }
 

@@ -4,17 +4,21 @@ mod backing;
 mod driver;
 mod iotune;
 mod network;
+mod private;
 mod source;
+mod statistics;
 
 pub use backing::*;
 pub use driver::*;
 pub use iotune::*;
 pub use network::*;
+pub use private::*;
 pub use source::*;
+pub use statistics::*;
 
 use super::{DeviceInfo, VirtioModel};
-use crate::model::{StorageAuth, StorageEncryption, Switch};
-use crate::xml::{ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
+use crate::model::{StorageAuth, StorageEncryption, Switch, Wwn};
+use crate::xml::{Error, ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
 
 /// A disk, floppy or compact disc of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -23,9 +27,9 @@ pub struct Disk {
     /// What the guest sees; default: `disk`.
     #[xml(attr, default)]
     pub device: DiskDevice,
-    /// Which generation of virtio, on the virtio bus; default: what suits the slot.
+    /// Which generation of virtio, or which kind of USB storage; default: what suits the slot, and the device.
     #[xml(attr)]
-    pub model: Option<VirtioModel>,
+    pub model: Option<DiskModel>,
     /// `device='lun'`: whether the emulator may send any SCSI command; default: no.
     #[xml(attr)]
     pub rawio: Option<bool>,
@@ -81,7 +85,7 @@ pub struct Disk {
     #[xml(child_text)]
     pub serial: Option<String>,
     /// World wide name, 16 hexadecimal digits.
-    #[xml(child_text)]
+    #[xml(child_text, with = Wwn)]
     pub wwn: Option<String>,
     /// SCSI vendor, up to 8 printable characters.
     #[xml(child_text)]
@@ -95,6 +99,12 @@ pub struct Disk {
     /// Boot order, alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+    /// What the driver keeps about it while the guest runs.
+    #[xml(child = "privateData", status)]
+    pub private: Option<DiskPrivate>,
+    /// Where the definition has its secrets.
+    #[xml(child, status)]
+    pub secrets_placement: Option<SecretsPlacement>,
 }
 
 impl Disk {
@@ -107,15 +117,19 @@ impl Disk {
             return Err(reader.unsupported("an <encryption> definition already found for disk source"));
         }
         if self.target.dev.is_none() {
-            let source = self.source.path().unwrap_or_default();
-            return Err(reader.error(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN, source));
+            return Err(match self.source.name() {
+                Some(source) => reader.error(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN, source),
+                None => reader.place(Error::bare(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN)),
+            });
         }
         match self.device {
             // What was in the drive says nothing about the drive.
-            DiskDevice::Cdrom | DiskDevice::Floppy if reader.first("source").is_none() => {
+            DiskDevice::Cdrom | DiskDevice::Floppy
+                if reader.first("source").is_none() || self.source.is_unnamed_volume() =>
+            {
                 self.source = DiskSource::default();
             }
-            DiskDevice::Disk if self.source.is_empty() => {
+            DiskDevice::Disk if self.source.is_empty() || reader.first("source").is_none() => {
                 let name = self.target.dev.as_deref().unwrap_or_default();
                 return Err(reader.error(ErrorCode::NO_SOURCE, ErrorDomain::DOMAIN, name));
             }
@@ -125,6 +139,38 @@ impl Disk {
             self.snapshot.get_or_insert(DiskSnapshot::No);
         }
         Ok(())
+    }
+}
+
+/// Kinds of devices that disks of one bus can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, XmlValue)]
+pub enum DiskModel {
+    /// virtio, whichever generation suits the slot the disk sits in.
+    Virtio,
+    /// virtio, both 0.9 and 1.0; needs a conventional PCI slot.
+    #[xml("virtio-transitional")]
+    VirtioTransitional,
+    /// virtio, only 1.0 and later.
+    #[xml("virtio-non-transitional")]
+    VirtioNonTransitional,
+    /// USB, a disk by itself. Since 11.5.
+    #[xml("usb-storage")]
+    UsbStorage,
+    /// USB, a bridge to SCSI; what a guest takes for an optical drive is one. Since 11.5.
+    #[xml("usb-bot")]
+    UsbBot,
+}
+
+impl DiskModel {
+    /// The generation of virtio; none of other buses' models.
+    #[must_use]
+    pub fn virtio(self) -> Option<VirtioModel> {
+        match self {
+            Self::Virtio => Some(VirtioModel::Virtio),
+            Self::VirtioTransitional => Some(VirtioModel::Transitional),
+            Self::VirtioNonTransitional => Some(VirtioModel::NonTransitional),
+            Self::UsbStorage | Self::UsbBot => None,
+        }
     }
 }
 
@@ -227,6 +273,10 @@ pub struct DiskTarget {
     /// Revolutions a minute, 1 for a solid-state disk; 0: not reported.
     #[xml(attr = "rotation_rate", omit)]
     pub rotation_rate: u32,
+    /// SCSI: whether the guest may ask that single writes reach the medium at once; default: the hypervisor's choice. Since
+    /// 11.10.
+    #[xml(attr)]
+    pub dpofua: Option<Switch>,
 }
 
 /// Buses of disks.
@@ -252,7 +302,7 @@ pub enum DiskBus {
     Sd,
     /// None: the disk is only a resource.
     None,
-    /// NVMe.
+    /// NVMe. Since 11.5.
     Nvme,
 }
 

@@ -1,7 +1,8 @@
 //! `<source>` of a disk on a server.
 
 use super::SourceCommon;
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::error::refuse;
+use crate::xml::{ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
 
 /// `type='network'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -180,23 +181,59 @@ pub enum HostTransport {
 
 /// Cookies sent to a web server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "cookies")]
+#[xml(name = "cookies", after_read = HttpCookies::settle)]
 pub struct HttpCookies {
     /// In the order in which they are sent.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub cookies: Vec<HttpCookie>,
 }
 
 /// A name and a value that are sent with every HTTP request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "cookie")]
+#[xml(name = "cookie", after_read = HttpCookie::settle)]
 pub struct HttpCookie {
     /// What it is called.
-    #[xml(attr)]
+    #[xml(attr, missing = refuse("missing cookie name"))]
     pub name: String,
     /// What it says; secret.
     #[xml(text)]
     pub value: String,
+}
+
+impl HttpCookies {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let refuse = |sentence| Err(reader.error(ErrorCode::XML_ERROR, ErrorDomain::STORAGE, sentence));
+        let plain =
+            |text: &str, others: &str| text.chars().all(|c| c.is_ascii_graphic() && !others.contains(c));
+        for (at, HttpCookie { name, value }) in self.cookies.iter().enumerate() {
+            let inside = match value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+                Some(inside) => inside,
+                None => value,
+            };
+            if self.cookies.iter().take(at).any(|other| other.name == *name) {
+                return refuse(format!("duplicate cookie '{name}'"));
+            }
+            if !plain(name, "()<>@,;:\\\"/[]?={}") {
+                return refuse(format!("cookie name '{name}' contains invalid characters"));
+            }
+            if !plain(inside, "\",;\\") {
+                return refuse(format!("value of cookie '{name}' contains invalid characters"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl HttpCookie {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.name.is_empty() {
+            return Err(reader.refuse("missing cookie name"));
+        }
+        if self.value.is_empty() {
+            return Err(reader.refuse(format!("missing value for cookie '{}'", self.name)));
+        }
+        Ok(())
+    }
 }
 
 /// As whom files on a server are opened.

@@ -1,6 +1,8 @@
 //! `<source>` of a disk, of an image below it and of a copy of it: where the data is.
 
-use super::{ImageFormat, NetworkDiskSource};
+use std::borrow::Cow;
+
+use super::{ImageFormat, NetworkDiskSource, StoragePrivate};
 use crate::model::device::{PciSlot, Reconnect};
 use crate::model::{DeviceSecurityLabel, Reservations, StorageAuth, StorageEncryption};
 use crate::xml::{Reader, Result, Xml, XmlValue};
@@ -25,6 +27,8 @@ pub enum DiskSource {
     VhostUser(VhostUserDiskSource),
     /// On a vDPA device.
     VhostVdpa(VhostVdpaDiskSource),
+    /// On a port of FreeBSD's CAM target layer. Since 12.0.
+    Ctl(CtlDiskSource),
 }
 
 impl Default for DiskSource {
@@ -34,7 +38,7 @@ impl Default for DiskSource {
 }
 
 impl DiskSource {
-    /// What sources of every kind have; none for vhost-user.
+    /// What sources of every kind have; none for vhost-user and CTL.
     #[must_use]
     pub fn common(&self) -> Option<&SourceCommon> {
         match self {
@@ -44,7 +48,7 @@ impl DiskSource {
             Self::Network(source) => Some(&source.common),
             Self::Volume(source) => Some(&source.common),
             Self::Nvme(source) => Some(&source.common),
-            Self::VhostUser(_) => None,
+            Self::VhostUser(_) | Self::Ctl(_) => None,
             Self::VhostVdpa(source) => Some(&source.common),
         }
     }
@@ -59,7 +63,7 @@ impl DiskSource {
             Self::Network(source) => Some(&mut source.common),
             Self::Volume(source) => Some(&mut source.common),
             Self::Nvme(source) => Some(&mut source.common),
-            Self::VhostUser(_) => None,
+            Self::VhostUser(_) | Self::Ctl(_) => None,
             Self::VhostVdpa(source) => Some(&mut source.common),
         }
     }
@@ -70,7 +74,29 @@ impl DiskSource {
         match self {
             Self::Network(source) => source.protocol.is_none(),
             Self::Volume(_) | Self::Nvme(_) | Self::VhostUser(_) | Self::VhostVdpa(_) => false,
-            Self::File(_) | Self::Block(_) | Self::Dir(_) => self.path().is_none_or(str::is_empty),
+            Self::File(_) | Self::Block(_) | Self::Dir(_) | Self::Ctl(_) => {
+                self.path().is_none_or(str::is_empty)
+            }
+        }
+    }
+
+    /// Whether it is a volume that is not named, and nothing else is said of it.
+    pub(super) fn is_unnamed_volume(&self) -> bool {
+        matches!(self, Self::Volume(volume) if volume.pool.is_none() && volume.mode.is_none()
+            && volume.common == SourceCommon { private: volume.common.private.clone(), ..Default::default() })
+    }
+
+    /// What it is called in messages: a path, the name on a server, pool and volume; nothing where it has no name.
+    #[must_use]
+    pub fn name(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Network(source) => source.name.as_deref().map(Cow::from),
+            Self::Volume(source) => Some(Cow::from(format!(
+                "pool = '{}', volume = '{}'",
+                source.pool.as_deref()?,
+                source.volume.as_deref()?
+            ))),
+            _ => self.path().map(Cow::from),
         }
     }
 
@@ -83,6 +109,7 @@ impl DiskSource {
             Self::Dir(source) => source.dir.as_deref(),
             Self::VhostUser(source) => source.path.as_deref(),
             Self::VhostVdpa(source) => source.dev.as_deref(),
+            Self::Ctl(source) => source.dev.as_deref(),
             Self::Network(_) | Self::Volume(_) | Self::Nvme(_) => None,
         }
     }
@@ -90,18 +117,19 @@ impl DiskSource {
 
 /// What sources of every kind have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = SourceCommon::settle)]
 pub struct SourceCommon {
     /// What to do when the source is not there at start; default: `mandatory`.
     #[xml(attr = "startupPolicy")]
     pub startup_policy: Option<StartupPolicy>,
     /// Number of the image in block jobs of the running guest; 0: none.
-    #[xml(attr, omit, live)]
+    #[xml(attr, omit, read_if = Reader::live)]
     pub index: u32,
     /// Part of the storage that holds the image.
     #[xml(child, default)]
     pub slices: StorageSlices,
     /// Labels that differ from the domain's.
-    #[xml(child)]
+    #[xml(child, key = "@model", unordered)]
     pub seclabels: Vec<DeviceSecurityLabel>,
     /// Credentials.
     #[xml(child)]
@@ -112,9 +140,18 @@ pub struct SourceCommon {
     /// SCSI reservations.
     #[xml(child)]
     pub reservations: Option<Reservations>,
+    /// What the driver keeps about it while the guest runs.
+    #[xml(child = "privateData", status)]
+    pub private: Option<Box<StoragePrivate>>,
     /// Where a qcow2 image keeps its data, when not in itself.
     #[xml(child)]
     pub data_store: Option<Box<DataStore>>,
+}
+
+impl SourceCommon {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        DeviceSecurityLabel::settle_all(&mut self.seclabels, reader)
+    }
 }
 
 /// What to do when a source is not there.
@@ -130,11 +167,19 @@ pub enum StartupPolicy {
 
 /// Part of a storage that holds an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "slices")]
+#[xml(name = "slices", after_read = StorageSlices::settle)]
 pub struct StorageSlices {
     /// At most one, of `type='storage'`.
     #[xml(child)]
     pub slices: Vec<StorageSlice>,
+}
+
+impl StorageSlices {
+    /// The first one counts, as in libvirt.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.slices.truncate(1);
+        Ok(())
+    }
 }
 
 /// A range of bytes.
@@ -223,6 +268,15 @@ pub struct VolumeDiskSource {
     /// iSCSI pools: who connects; default: the host.
     #[xml(attr)]
     pub mode: Option<VolumeMode>,
+    /// What kind of storage the volume is on, while the guest runs.
+    #[xml(attr = "actualType", status)]
+    pub actual_type: Option<String>,
+    /// The volume's file, while the guest runs.
+    #[xml(attr, status)]
+    pub file: Option<String>,
+    /// The volume's block device, while the guest runs.
+    #[xml(attr, status)]
+    pub dev: Option<String>,
     /// What sources of every kind have.
     #[xml(flatten)]
     pub common: SourceCommon,
@@ -251,8 +305,8 @@ pub struct NvmeDiskSource {
     #[xml(attr)]
     pub namespace: Option<u32>,
     /// Where the controller is on the host.
-    #[xml(child = "address", default)]
-    pub address: HostPciAddress,
+    #[xml(child = "address")]
+    pub address: Option<HostPciAddress>,
     /// What sources of every kind have.
     #[xml(flatten)]
     pub common: SourceCommon,
@@ -283,6 +337,14 @@ pub struct VhostVdpaDiskSource {
     /// What sources of every kind have.
     #[xml(flatten)]
     pub common: SourceCommon,
+}
+
+/// `type='ctl'`. Since 12.0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+pub struct CtlDiskSource {
+    /// Path of the port's device, `/dev/cam/ctl`.
+    #[xml(attr)]
+    pub dev: Option<String>,
 }
 
 /// A PCI function of the host.
@@ -342,7 +404,7 @@ impl NvmeDiskSource {
         if self.namespace.is_none() {
             return Err(reader.missing_attr(&[], "namespace"));
         }
-        if reader.first("address").is_none() {
+        if self.address.is_none() {
             return Err(reader.refuse("NVMe disk source is missing address"));
         }
         self.managed.get_or_insert(true);

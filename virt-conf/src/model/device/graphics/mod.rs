@@ -79,6 +79,9 @@ pub struct VncGraphics {
     /// Whether viewers may shut down or reset the guest; default: no.
     #[xml(attr = "powerControl")]
     pub power_control: Option<bool>,
+    /// bhyve: whether the guest waits for a viewer before it boots; default: no. Since 11.10.
+    #[xml(attr)]
+    pub wait: Option<bool>,
     /// Password and its end.
     #[xml(flatten)]
     pub auth: GraphicsAuth,

@@ -31,7 +31,7 @@ pub struct SpiceGraphics {
     #[xml(flatten)]
     pub auth: GraphicsAuth,
     /// Security of single channels, one entry a channel, in the channels' order.
-    #[xml(child)]
+    #[xml(child, key = "@name", unordered)]
     pub channels: Vec<SpiceChannel>,
     /// How pictures are compressed; default: the hypervisor's choice.
     #[xml(attr = "image/@compression", required)]

@@ -128,6 +128,12 @@ pub struct InterfaceBackend {
     /// Path of the file that its messages go to; absent: they are dropped.
     #[xml(attr = "logFile")]
     pub log_file: Option<String>,
+    /// passt: the host's name that the guest is told over DHCP; absent: none. Since 11.8.
+    #[xml(attr)]
+    pub hostname: Option<String>,
+    /// passt: the fully qualified name that the guest is told over DHCP; absent: none. Since 11.8.
+    #[xml(attr)]
+    pub fqdn: Option<String>,
 }
 
 /// Programs that move frames.

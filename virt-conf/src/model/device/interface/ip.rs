@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::model::{Network, NetworkPort, PortGroup, PortPlug, network_of};
+use crate::xml::{Element, Error, ErrorCode, ErrorDomain, NonZero, Plain, Reader, Result, Xml, XmlValue};
 
 /// Traffic shaping.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "bandwidth")]
+#[xml(name = "bandwidth", before_read = Bandwidth::has_no_class)]
 pub struct Bandwidth {
     /// Towards the guest.
     #[xml(child = "inbound")]
@@ -16,9 +17,45 @@ pub struct Bandwidth {
     pub outbound: Option<BandwidthRate>,
 }
 
+impl Bandwidth {
+    /// Classes are the ports' of a network; whoever asks for traffic shaping does not choose one.
+    fn has_no_class(reader: &Reader<'_, '_>) -> Result<()> {
+        let given = reader.attr::<Plain, u32>(&[], "classID")?.is_some();
+        if given && reader.root().name() != NetworkPort::NAME {
+            return Err(malformed(
+                reader,
+                "classID attribute not supported on <bandwidth> in this usage context",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn malformed(reader: &Reader<'_, '_>, sentence: &str) -> Error {
+    reader.error(ErrorCode::XML_DETAIL, ErrorDomain::NONE, sentence)
+}
+
+fn unfit(reader: &Reader<'_, '_>, sentence: &str) -> Error {
+    reader.error(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::NONE, sentence)
+}
+
+/// Whether a rate can be guaranteed: on a bridge that libvirt shapes as a whole, to who is plugged into it.
+fn guarantees(rate: &Reader<'_, '_>) -> bool {
+    let Some(owner) = rate.parent().and_then(|bandwidth| bandwidth.parent()) else { return true };
+    match owner.name() {
+        Network::NAME | PortGroup::NAME => false,
+        NetworkPort::NAME => {
+            let plug = owner.first(PortPlug::NAME).and_then(|plug| plug.attr_text("type"));
+            // What a port is plugged into is for its network to say, where the request leaves it open.
+            plug.is_none_or(|kind| matches!(kind, "network" | "bridge"))
+        }
+        _ => true,
+    }
+}
+
 /// Traffic shaping in one direction, in KiB.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "rate")]
+#[xml(name = "rate", after_read = BandwidthRate::settle)]
 pub struct BandwidthRate {
     /// Per second, on average.
     #[xml(attr)]
@@ -32,6 +69,24 @@ pub struct BandwidthRate {
     /// At peak speed, in one go.
     #[xml(attr)]
     pub burst: Option<u64>,
+}
+
+impl BandwidthRate {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.average.is_none() && self.floor.is_none() {
+            return Err(malformed(reader, "Missing mandatory average or floor attributes"));
+        }
+        if self.average.is_none() && (self.peak.is_some() || self.burst.is_some()) {
+            return Err(unfit(reader, "'peak' and 'burst' require 'average' attribute"));
+        }
+        if self.floor.is_some() && !guarantees(reader) {
+            return Err(unfit(reader, "floor attribute is not supported for this config"));
+        }
+        for rate in [&mut self.peak, &mut self.burst, &mut self.floor] {
+            *rate = rate.filter(|rate| *rate > 0);
+        }
+        Ok(())
+    }
 }
 
 /// An IP address.
@@ -70,26 +125,90 @@ pub enum Family {
 
 /// An IP route.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "route")]
+#[xml(name = "route", after_read = Route::check)]
 pub struct Route {
-    /// IPv4 or IPv6; absent: that of the addresses.
-    #[xml(attr)]
+    /// IPv4 or IPv6; absent: IPv4.
+    #[xml(attr, invalid = |text| bad_route(r, format!("Unrecognized family '{text}' in route definition")))]
     pub family: Option<Family>,
     /// The network.
-    #[xml(attr)]
+    #[xml(
+        attr,
+        invalid = |text| bad_route(r, format!("Bad network address '{text}' in route definition")),
+        missing = bad_route(r, "Missing required address attribute in route definition")
+    )]
     pub address: IpAddr,
     /// Its mask, where there is no prefix.
-    #[xml(attr)]
+    #[xml(attr, invalid = |text| bad_route(r, format!("Bad netmask address '{text}' in route definition")))]
     pub netmask: Option<IpAddr>,
     /// Length of its prefix.
     #[xml(attr)]
     pub prefix: Option<u32>,
     /// The way there.
-    #[xml(attr)]
+    #[xml(
+        attr,
+        invalid = |text| bad_route(r, format!("Bad gateway address '{text}' in route definition")),
+        missing = bad_route(r, "Missing required gateway attribute in route definition")
+    )]
     pub gateway: IpAddr,
     /// Lower is preferred.
-    #[xml(attr)]
+    #[xml(attr, with = NonZero)]
     pub metric: Option<u32>,
+}
+
+impl Route {
+    /// Refuses what is not of one family, or not a network.
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let Self { family, address, netmask, gateway, .. } = *self;
+        let (is_ipv6, prefix) = (family == Some(Family::Ipv6), self.prefix.unwrap_or_default());
+        let subject = if family.is_none() { "No" } else { "IPv4" };
+        let wrong = match netmask {
+            _ if is_ipv6 && !address.is_ipv6() => {
+                format!("ipv6 family specified for non-IPv6 address '{address}' in route definition")
+            }
+            Some(_) if is_ipv6 => {
+                format!("Specifying netmask invalid for IPv6 address '{address}' in route definition")
+            }
+            _ if is_ipv6 && !gateway.is_ipv6() => {
+                format!("ipv6 specified for non-IPv6 gateway address '{gateway}' in route definition")
+            }
+            _ if is_ipv6 && prefix > 128 => {
+                format!("Invalid prefix {prefix} specified in route definition, must be 0 - 128")
+            }
+            _ if !is_ipv6 && address.is_ipv6() => {
+                format!("{subject} family specified for non-IPv4 address '{address}' in route definition")
+            }
+            // libvirt names the network here, not the gateway.
+            _ if !is_ipv6 && gateway.is_ipv6() => {
+                format!("{subject} family specified for non-IPv4 gateway '{address}' in route definition")
+            }
+            Some(netmask) if netmask.is_ipv6() => {
+                format!("Invalid netmask '{netmask}' for address '{address}' (both must be IPv4)")
+            }
+            Some(_) if prefix > 0 => "Route definition cannot have both a prefix and a netmask".to_owned(),
+            None if !is_ipv6 && prefix > 32 => {
+                format!("Invalid prefix {prefix} specified in route definition, must be 0 - 32")
+            }
+            _ => {
+                let bits = match netmask {
+                    Some(IpAddr::V4(mask)) => mask.to_bits().leading_ones(),
+                    _ => prefix,
+                };
+                if network_of(address, bits) == address {
+                    return Ok(());
+                }
+                format!("Address '{address}' in route definition is not a network address")
+            }
+        };
+        Err(reader.place(bad_route(reader, wrong)))
+    }
+}
+
+/// What is wrong with a route of a network or of a guest's interface.
+fn bad_route(reader: &Reader<'_, '_>, wrong: impl AsRef<str>) -> Error {
+    let root = reader.root();
+    let of =
+        if root.name() == Network::NAME { root.child_value(&[], "name") } else { "Domain interface".into() };
+    Error::new(ErrorCode::XML_ERROR, ErrorDomain::NETWORK, format!("{of}: {}", wrong.as_ref()))
 }
 
 /// Host ports that lead into the guest.

@@ -13,7 +13,8 @@ pub use source::*;
 use super::DeviceInfo;
 use crate::model::{MacAddress, VirtualPort, Vlan};
 use crate::xml::{
-    Codec, Error, ErrorCode, ErrorDomain, Expected, FormatOptions, Reader, Result, Value, Xml, XmlValue,
+    Codec, Error, ErrorCode, ErrorDomain, Expected, FormatFlags, FormatOptions, ParseFlags, Reader, Result,
+    Value, Xml, XmlValue,
 };
 
 /// A network interface of a guest.
@@ -32,7 +33,7 @@ use crate::xml::{
 /// );
 /// # Ok::<(), xml::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "interface", after_read = Interface::settle)]
 pub struct Interface {
     /// The guest's end of the cable.
@@ -56,6 +57,9 @@ pub struct Interface {
     /// Whether the port may not talk to other isolated ports.
     #[xml(attr = "port/@isolated")]
     pub isolated: Option<bool>,
+    /// What a port of a network became while the guest runs.
+    #[xml(child, read_if = reads_actual, only = writes_actual)]
+    pub actual: Option<Box<ActualInterface>>,
     /// Addresses the guest should use.
     #[xml(child)]
     pub ips: Vec<Ip>,
@@ -208,6 +212,8 @@ pub struct Mac {
 enum UnicastMac {}
 
 impl Codec<MacAddress> for UnicastMac {
+    const KIND: crate::xml::Kind = crate::xml::Kind::Mac;
+
     fn parse(text: &str) -> std::result::Result<MacAddress, Expected> {
         let refuse = |detail: String| Error::new(ErrorCode::XML_ERROR, ErrorDomain::DOMAIN, detail).into();
         let address =
@@ -243,6 +249,38 @@ pub struct InterfaceTarget {
     pub managed: Option<bool>,
 }
 
+/// What a port of a network became while the guest runs: libvirt keeps it in its own state files.
+#[derive(Clone, Debug, PartialEq, Eq, Xml)]
+#[xml(name = "actual")]
+pub struct ActualInterface {
+    /// What the cable is plugged into.
+    #[xml(flatten)]
+    pub kind: InterfaceKind,
+    /// Whether the host follows the guest's receive filters.
+    #[xml(attr = "trustGuestRxFilters")]
+    pub trust_guest_rx_filters: Option<bool>,
+    /// Which VLANs its frames belong to.
+    #[xml(child)]
+    pub vlan: Option<Vlan>,
+    /// What the switch wants to know.
+    #[xml(child)]
+    pub virtualport: Option<VirtualPort>,
+    /// Traffic shaping.
+    #[xml(child)]
+    pub bandwidth: Option<Bandwidth>,
+    /// Whether the port may not talk to other isolated ports.
+    #[xml(attr = "port/@isolated")]
+    pub isolated: Option<bool>,
+}
+
+fn reads_actual(reader: &Reader<'_, '_>) -> bool {
+    reader.flags().contains(ParseFlags::ACTUAL_NET)
+}
+
+fn writes_actual(options: FormatOptions) -> bool {
+    options.flags.contains(FormatFlags::ACTUAL_NET)
+}
+
 /// The guest's device.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "guest")]
@@ -269,6 +307,7 @@ pub struct FilterRef {
 
 impl FilterRef {
     fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.parameters.retain(FilterParameter::is_valid);
         self.parameters.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())
     }
@@ -278,12 +317,23 @@ impl FilterRef {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "parameter")]
 pub struct FilterParameter {
-    /// What the filter calls it, `MAC`, `IP`.
-    #[xml(attr)]
+    /// What the filter calls it, `MAC`, `IP`: letters, digits and underscores.
+    #[xml(attr, default)]
     pub name: String,
-    /// What stands for it in the filter's rules.
-    #[xml(attr)]
+    /// What stands for it in the filter's rules: as a name, and dots and colons.
+    #[xml(attr, default)]
     pub value: String,
+}
+
+impl FilterParameter {
+    /// libvirt forgets those that are not.
+    fn is_valid(&self) -> bool {
+        let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let value = &self.value;
+        self.name.chars().all(known)
+            && !value.is_empty()
+            && value.chars().all(|c| known(c) || ".:".contains(c))
+    }
 }
 
 /// Failover partner.

@@ -46,6 +46,12 @@ pub enum InterfaceKind {
     Vds(VdsInterface),
 }
 
+impl Default for InterfaceKind {
+    fn default() -> Self {
+        Self::User(UserInterface::default())
+    }
+}
+
 /// Source of `type='user'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct UserInterface {
@@ -306,6 +312,10 @@ pub struct VdpaInterface {
 
 impl NetworkInterface {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        // What the port became leaves out what the definition says.
+        if reader.parent().is_some_and(|parent| parent.name() == "actual") {
+            return Ok(());
+        }
         self.network.as_ref().map(|_| ()).ok_or_else(|| reader.missing_attr(&[], "network"))
     }
 }

@@ -1,0 +1,73 @@
+//! What must hold of every text, whatever it is: nothing panics, and what is accepted is written so that nothing is lost.
+
+use virt_conf::convert::Whole;
+use virt_conf::document::Kind;
+
+/// What libvirt itself writes differently the second time: the model, what is in such a text, and why.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "NwFilter",
+    " ipset='",
+    "libvirt writes the side that a set is for where none was given, and drops a set with a side when it reads it",
+)];
+
+/// What libvirt itself refuses to read again after it wrote it: the sentence, and why.
+const REFUSED: &[(&str, &str)] = &[
+    ("missing disk backing store source", "libvirt writes no source that says nothing, and asks for one"),
+    ("missing type id attribute", "libvirt reads a definition, and writes what runs: nothing yet"),
+];
+
+/// Reads a text as a document of this kind, and does with it all that can be done with any document.
+///
+/// # Panics
+///
+/// When something does not hold.
+pub fn check(kind: &'static Kind, text: &str) {
+    // Whatever else is wrong with it, these must come to an end.
+    let _ = kind.unknown(text);
+    let _ = kind.check(text);
+    for inactive in [false, true] {
+        rewritten(kind, text, inactive);
+    }
+    let Ok(tree) = kind.read(text) else { return };
+    assert!(
+        kind.diff(&tree, &tree).is_empty(),
+        "a document differs from itself: {}",
+        kind.diff(&tree, &tree)
+    );
+    let written = match kind.write(&tree) {
+        Ok(written) => written,
+        Err(error) if refused_by_libvirt(&error) => return,
+        Err(error) => panic!("what was read cannot be written: {error:#}"),
+    };
+    converted(Whole { kind, tree }, &written);
+}
+
+fn refused_by_libvirt(error: &impl std::fmt::Display) -> bool {
+    let sentence = error.to_string();
+    REFUSED.iter().any(|(known, _)| sentence.contains(known))
+}
+
+/// What is written is read again, written again the same, and has no name that is not known.
+fn rewritten(kind: &Kind, text: &str, inactive: bool) {
+    let Ok(first) = kind.rewrite(text, inactive) else { return };
+    if let Err(error) = first.same {
+        if refused_by_libvirt(&error) {
+            return;
+        }
+        panic!("what was written is refused: {error:#}\n{}", first.text);
+    }
+    let second = kind.rewrite(&first.text, inactive).expect("it was accepted a moment ago");
+    if !EXCEPTIONS.iter().any(|(model, part, _)| *model == kind.model && first.text.contains(part)) {
+        assert_eq!(first.text, second.text, "writing is no fixed point");
+    }
+    let unknown = kind.unknown(&first.text).expect("it was accepted a moment ago");
+    assert!(unknown.is_empty(), "what was written has names that are not known: {unknown:?}\n{}", first.text);
+}
+
+/// The same as JSON, there and back.
+fn converted(whole: Whole, written: &str) {
+    let json = serde_json::to_string(&whole).unwrap_or_else(|error| panic!("it is no JSON: {error}"));
+    let again: Whole = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}\n{json}"));
+    let text = whole.kind.write(&again.tree).unwrap_or_else(|error| panic!("{error:#}\n{json}"));
+    assert_eq!(text, written, "JSON changes it: {json}");
+}
