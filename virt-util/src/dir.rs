@@ -331,9 +331,7 @@ fn failed(attempt: String, errno: Errno) -> Error {
 }
 
 fn is_missing(error: &Error) -> bool {
-    use std::error::Error as _;
-    let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-    io.is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound)
+    error.errno() == Some(Errno::ENOENT)
 }
 
 /// Refuses what is not the name of one file.

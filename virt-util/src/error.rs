@@ -21,7 +21,7 @@ pub struct ErrorDomain(pub i32);
 /// Where in a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Line, from 1.
+    /// Line, from 1; 0 where only the path is known, because the text is not at hand.
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
@@ -139,6 +139,12 @@ impl Error {
         self.0.place.as_ref()
     }
 
+    /// The system's number, when a system call failed.
+    pub fn errno(&self) -> Option<nix::errno::Errno> {
+        let source = self.0.source.as_deref()?.downcast_ref::<std::io::Error>()?;
+        source.raw_os_error().map(nix::errno::Errno::from_raw)
+    }
+
     /// What the user can do, when that is known.
     pub fn advice(&self) -> Option<&str> {
         self.0.hint.as_deref()
@@ -169,6 +175,9 @@ impl StdError for Error {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return f.write_str(&self.path);
+        }
         write!(f, "line {}:{}", self.line, self.column)?;
         if self.path.is_empty() { Ok(()) } else { write!(f, ", {}", self.path) }
     }

@@ -113,6 +113,7 @@ pub struct Journal<S: Step> {
     places: Places,
     name: String,
     purpose: String,
+    owner: Option<Owner>,
     steps: Vec<Entry<S>>,
     next: usize,
     deadline: Option<Instant>,
@@ -138,6 +139,10 @@ pub enum Fault {
     KilledBefore(usize),
     /// The process is killed by SIGKILL when the step is done.
     KilledAfter(usize),
+    /// The process is killed by SIGKILL before the step is undone.
+    KilledBeforeUndo(usize),
+    /// The process is killed by SIGKILL when the step is undone, which nothing has been told of yet.
+    KilledAfterUndo(usize),
 }
 
 impl<S: Step> Journal<S> {
@@ -156,11 +161,13 @@ impl<S: Step> Journal<S> {
             return Err(Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::NONE, sentence)
                 .hint("recover first; the log says why a step could not be undone"));
         }
-        places.create(Changes::Kernel, name, purpose, Some(Owner::current()?))?;
+        let owner = Some(Owner::current()?);
+        places.create(Changes::Kernel, name, purpose, owner)?;
         Ok(Self {
             places,
             name: name.to_owned(),
             purpose: purpose.to_owned(),
+            owner,
             steps: Vec::new(),
             next: 0,
             deadline: None,
@@ -187,23 +194,13 @@ impl<S: Step> Journal<S> {
     }
 
     fn of(places: Places, name: &str, contents: Contents, lock: Lock) -> Result<Self> {
-        let mut steps = Vec::with_capacity(contents.steps.len());
-        for (number, step) in contents.steps {
-            let kind = record::kind(&step);
-            let step = serde_json::from_value(step).map_err(|error| {
-                let sentence =
-                    format!("the journal of '{name}' holds a step '{kind}' that is not known here");
-                Error::new(ErrorCode::NO_SUPPORT, ErrorDomain::NONE, sentence)
-                    .hint("undo it with the version that wrote it; until then it is left alone")
-                    .caused_by(error)
-            })?;
-            steps.push(Entry { number, step });
-        }
+        let steps = decode(name, contents.steps)?;
         let next = steps.last().map_or(0, |entry| entry.number + 1);
         Ok(Self {
             places,
             name: name.to_owned(),
             purpose: contents.purpose,
+            owner: contents.owner,
             steps,
             next,
             deadline: None,
@@ -278,7 +275,7 @@ impl<S: Step> Journal<S> {
         if !self.faults.contains(&fault) {
             return Ok(());
         }
-        if matches!(fault, Fault::KilledBefore(_) | Fault::KilledAfter(_)) {
+        if !matches!(fault, Fault::Before(_) | Fault::After(_)) {
             // It does not come back.
             let _ = nix::sys::signal::raise(Signal::SIGKILL);
         }
@@ -296,6 +293,11 @@ impl<S: Step> Journal<S> {
         &self.purpose
     }
 
+    /// Who owned it when it was begun or opened; nobody's once it was given up.
+    pub fn owner(&self) -> Option<Owner> {
+        self.owner
+    }
+
     /// Leaves what was done in force for as long as `owner` lives: a guest's process. When it has died, the next process
     /// that recovers undoes it.
     ///
@@ -305,6 +307,19 @@ impl<S: Step> Journal<S> {
     pub fn hand_over(mut self, owner: Owner) -> Result<()> {
         self.set_owner(Some(owner))?;
         self.unfinished = false;
+        Ok(())
+    }
+
+    /// Makes it this process's, before what was done for another owner is undone: should this process die half-way, the next
+    /// one goes on.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn take_over(&mut self) -> Result<()> {
+        let owner = Some(Owner::current()?);
+        self.set_owner(owner)?;
+        self.owner = owner;
         Ok(())
     }
 
@@ -333,9 +348,14 @@ impl<S: Step> Journal<S> {
         let mut left = Vec::new();
         let mut first = None;
         while let Some(entry) = self.steps.pop() {
-            if let Err(error) = entry.step.undo(context) {
-                log::error!("cannot undo the step to {}: {error:#}", entry.step.describe());
-                first.get_or_insert((entry.step.describe(), error));
+            let description = entry.step.describe();
+            let undone = self
+                .meet(Fault::KilledBeforeUndo(entry.number), &description)
+                .and_then(|()| entry.step.undo(context))
+                .and_then(|()| self.meet(Fault::KilledAfterUndo(entry.number), &description));
+            if let Err(error) = undone {
+                log::error!("cannot undo the step to {description}: {error:#}");
+                first.get_or_insert((description, error));
                 left.push(entry);
             }
         }
@@ -384,6 +404,55 @@ impl<S: Step> fmt::Debug for Journal<S> {
         let steps: Vec<_> = self.steps().map(Step::describe).collect();
         f.debug_struct("Journal").field("name", &self.name).field("steps", &steps).finish_non_exhaustive()
     }
+}
+
+/// The steps of a journal's file.
+fn decode<S: Step>(name: &str, steps: Vec<(usize, serde_json::Value)>) -> Result<Vec<Entry<S>>> {
+    let decode = |(number, step): (usize, serde_json::Value)| {
+        let kind = record::kind(&step);
+        let step = serde_json::from_value(step).map_err(|error| {
+            let sentence = format!("the journal of '{name}' holds a step '{kind}' that is not known here");
+            Error::new(ErrorCode::NO_SUPPORT, ErrorDomain::NONE, sentence)
+                .hint("undo it with the version that wrote it; until then it is left alone")
+                .caused_by(error)
+        })?;
+        Ok(Entry { number, step })
+    };
+    steps.into_iter().map(decode).collect()
+}
+
+/// What stands in a journal, for those who only look.
+#[derive(Debug)]
+pub struct Listed<S> {
+    /// What was being done: `starting guest 'web'`.
+    pub purpose: String,
+    /// Whose it is; nobody's once it was given up.
+    pub owner: Option<Owner>,
+    /// The steps that are in force, or were begun, in their order.
+    pub steps: Vec<S>,
+}
+
+/// The journals at `root` by their names, with what stands in each. Nothing is locked: they may change meanwhile.
+///
+/// # Errors
+///
+/// When the journals' directories cannot be read. Why one of them cannot be read stands in its place.
+pub fn list<S: Step>(root: &Root) -> Result<Vec<(String, Result<Listed<S>>)>> {
+    let places = Places::open(root)?;
+    let mut listed = Vec::new();
+    for name in places.names()? {
+        let contents = match places.read(&name) {
+            Ok(None) => continue,
+            Ok(Some(contents)) => decode::<S>(&name, contents.steps).map(|steps| Listed {
+                purpose: contents.purpose,
+                owner: contents.owner,
+                steps: steps.into_iter().map(|entry| entry.step).collect(),
+            }),
+            Err(error) => Err(error),
+        };
+        listed.push((name, contents));
+    }
+    Ok(listed)
 }
 
 /// What became of a journal that a dead process left.

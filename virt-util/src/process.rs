@@ -4,6 +4,7 @@ use std::fmt;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use serde::{Deserialize, Serialize};
@@ -260,5 +261,55 @@ impl Process {
 impl AsFd for Process {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+}
+
+/// A limit of a process's resources: what holds now, and the most that it may raise it to.
+///
+/// # Errors
+///
+/// When there is no such process, or it is another user's and we are not root.
+pub fn limits(process: u32, resource: libc::__rlimit_resource_t) -> Result<(u64, u64)> {
+    let mut old = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one rlimit64 to where `old` is; nothing is read, as there is no new one.
+    let answer = unsafe { libc::prlimit64(number(process)?, resource, std::ptr::null(), &raw mut old) };
+    let answer = Errno::result(answer).map_err(|errno| cannot_limit(process, errno));
+    answer.map(|_| (old.rlim_cur, old.rlim_max))
+}
+
+/// Sets such a limit.
+///
+/// # Errors
+///
+/// As [`limits`]; when it would be raised above what the process may, and we are not root.
+pub fn set_limits(process: u32, resource: libc::__rlimit_resource_t, (soft, hard): (u64, u64)) -> Result<()> {
+    let new = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: the kernel reads one rlimit64 from where `new` is; nothing is written, as nobody asks for the old one.
+    let answer = unsafe { libc::prlimit64(number(process)?, resource, &raw const new, std::ptr::null_mut()) };
+    Errno::result(answer).map(drop).map_err(|errno| cannot_limit(process, errno))
+}
+
+fn number(process: u32) -> Result<i32> {
+    // 0 would be ourselves.
+    let number = i32::try_from(process).ok().filter(|number| *number > 0);
+    number.ok_or_else(|| cannot_limit(process, Errno::ESRCH))
+}
+
+fn cannot_limit(process: u32, errno: Errno) -> Error {
+    Error::system(ErrorDomain::NONE, format!("cannot limit what process {process} uses"), errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_of_another_process_are_read_and_lowered() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let (_, hard) = limits(child.id(), libc::RLIMIT_NOFILE).unwrap();
+        set_limits(child.id(), libc::RLIMIT_NOFILE, (32, hard)).unwrap();
+        assert_eq!(limits(child.id(), libc::RLIMIT_NOFILE).unwrap(), (32, hard));
+        child.kill().and_then(|()| child.wait()).unwrap();
+        assert!(limits(0, libc::RLIMIT_NOFILE).is_err() && limits(u32::MAX, libc::RLIMIT_NOFILE).is_err());
     }
 }

@@ -7,6 +7,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{User, geteuid};
 
 use crate::dir::Dir;
+use crate::uri::Uri;
 use crate::{Error, ErrorCode, ErrorDomain, Result, file, lock, owner};
 
 /// Which of the places a connection names.
@@ -18,6 +19,29 @@ pub enum Location {
     Session,
     /// `etc`, `lib`, `run`, `cache` and `log` below a directory (`?root=DIR`), which is made when it is missing.
     Below(PathBuf),
+}
+
+impl Location {
+    /// Where the drivers of a connection to `uri` keep their things: below its `?root=DIR`; else the system's for `/system`, the
+    /// user's for `/session`, and for another path root's are the system's.
+    ///
+    /// # Errors
+    ///
+    /// When the directory is a relative one, and there is no working directory.
+    pub fn of(uri: &Uri) -> Result<Self> {
+        if let Some(root) = uri.parameter("root") {
+            let root = std::path::absolute(root).map_err(|error| {
+                Error::system(ErrorDomain::NONE, format!("cannot use the root '{root}'"), error)
+            })?;
+            return Ok(Self::Below(root));
+        }
+        Ok(match uri.path() {
+            "/system" => Self::System,
+            "/session" => Self::Session,
+            _ if geteuid().is_root() => Self::System,
+            _ => Self::Session,
+        })
+    }
 }
 
 /// The directories of one driver at one location, made private (0700) when they are missing.
@@ -68,6 +92,23 @@ impl Root {
             cache: open(&places.cache)?.transient()?,
             log: open(&places.log)?.transient()?,
         })
+    }
+
+    /// Lets guests that run as a user of their own pass through to what is theirs in `run` and `lib`; what else is there
+    /// stays private by its own mode.
+    ///
+    /// # Errors
+    ///
+    /// When a directory is not ours.
+    pub fn let_pass(&self) -> Result<()> {
+        if let Location::Below(_) = self.location {
+            let places = Places::of(&self.location)?;
+            for parent in [&places.run, &places.lib] {
+                Dir::open(parent)?.let_pass()?;
+            }
+        }
+        self.run.let_pass()?;
+        self.lib.let_pass()
     }
 
     /// What it was opened with.

@@ -18,7 +18,7 @@ use crate::process::{ExitStatus, Process};
 use crate::wait::Wait;
 use crate::{Error, ErrorCode, ErrorDomain, Result};
 
-use child::{Blocked, Image, Report, fork_quietly};
+use child::{Blocked, Image, Report, fork_into, fork_quietly};
 
 /// What to run, as data: it can be shown, journalled and sent to a controller.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub struct Program {
     pub oom_score_adjust: Option<i32>,
     /// Forbids it and its children to gain rights by exec.
     pub no_new_privileges: bool,
+    /// Kills it when its [`Child`] is dropped, or whoever started it dies. For [`Spawn::start`] only.
+    pub bound: bool,
 }
 
 /// The user a program runs as.
@@ -78,6 +80,7 @@ pub struct Limit {
 pub struct Spawn {
     program: Program,
     fds: Vec<(i32, OwnedFd)>,
+    group: Option<OwnedFd>,
 }
 
 /// What a finished program left.
@@ -91,7 +94,7 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
-/// A program that was started, and how it ended. Dropping it leaves the program running.
+/// A program that was started, and how it ended. Dropping it leaves the program running, unless it is [bound](Program::bound).
 #[derive(Debug)]
 pub struct Child {
     process: Process,
@@ -123,13 +126,21 @@ impl Child {
 impl Spawn {
     /// `program` with standard input, output and error at /dev/null and no other descriptor.
     pub fn new(program: Program) -> Self {
-        Self { program, fds: Vec::new() }
+        Self { program, fds: Vec::new(), group: None }
     }
 
     /// Gives it `fd` under `number` (0 to 2 for the standard ones).
     #[must_use]
     pub fn fd(mut self, number: i32, fd: OwnedFd) -> Self {
         self.fds.push((number, fd));
+        self
+    }
+
+    /// Has the program be born in the cgroup whose directory this is: one that moves there later waits, for tens of
+    /// milliseconds, until the whole kernel has noticed. Where that cannot be, it is born in ours.
+    #[must_use]
+    pub fn in_group(mut self, group: OwnedFd) -> Self {
+        self.group = Some(group);
         self
     }
 
@@ -172,7 +183,7 @@ impl Spawn {
         let (go_in_child, go) = self.pipe()?;
         let signals = Blocked::all();
         // SAFETY: the children touch nothing but `image` and numbers, all made before, and never return.
-        let middle = match unsafe { fork_quietly() } {
+        let middle = match unsafe { fork_into(self.group.as_ref()) } {
             // SAFETY: this is the child just forked, and signals are blocked.
             Ok(0) => unsafe {
                 libc::close(go.as_raw_fd());
@@ -464,6 +475,27 @@ mod tests {
     }
 
     #[test]
+    fn starts_at_once_do_not_wait_for_each_other() {
+        let (done, all) = std::sync::mpsc::channel();
+        for thread in 0..8 {
+            let done = done.clone();
+            std::thread::spawn(move || {
+                for _ in 0..40 {
+                    match thread % 2 {
+                        0 => Spawn::new(shell("exit")).start().unwrap().wait(Wait::FOREVER).map(drop),
+                        _ => Spawn::new(shell("exit")).start_detached().map(drop),
+                    }
+                    .unwrap();
+                }
+                done.send(()).unwrap();
+            });
+        }
+        for _ in 0..8 {
+            all.recv_timeout(Duration::from_mins(1)).expect("none hangs");
+        }
+    }
+
+    #[test]
     fn a_detached_program_is_nobody_of_ours() {
         let program = Program { session: true, ..shell("sleep 60") };
         let process = Spawn::new(program).start_detached().unwrap();
@@ -475,6 +507,24 @@ mod tests {
         );
         process.signal(Signal::SIGKILL).unwrap();
         process.wait(Wait::FOREVER).unwrap();
+    }
+
+    #[test]
+    fn a_bound_program_goes_with_its_handle() {
+        let start = |bound| Spawn::new(Program { bound, ..shell("exec sleep 60") }).start().unwrap();
+        let pid = {
+            let child = start(true);
+            assert!(!ProcessStat::of(child.process().pid()).unwrap().unwrap().has_ended());
+            Process::open(child.process().pid()).unwrap().unwrap()
+        };
+        pid.wait(Wait::at_most(Duration::from_secs(20))).unwrap();
+        // One that is not stays.
+        let pid = Process::open(start(false).process().pid()).unwrap().unwrap();
+        pid.wait(Wait::at_most(Duration::from_millis(100))).unwrap_err();
+        pid.signal(Signal::SIGKILL).unwrap();
+        // It still tells how it ended.
+        let child = Spawn::new(Program { bound: true, ..shell("exit 4") }).start().unwrap();
+        assert_eq!(child.wait(Wait::FOREVER).unwrap(), ExitStatus::Exited(4));
     }
 
     #[test]

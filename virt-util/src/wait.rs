@@ -102,7 +102,8 @@ impl<'a> Wait<'a> {
         }
         let mut ready: Vec<_> = fds.iter().map(|fd| fd.revents().unwrap_or(PollFlags::empty())).collect();
         if self.cancel.is_some() && ready.pop().is_some_and(|flags| !flags.is_empty()) {
-            return Err(Error::new(ErrorCode::OPERATION_ABORTED, ErrorDomain::NONE, attempt));
+            let detail = format!("{attempt}: canceled by client");
+            return Err(Error::new(ErrorCode::OPERATION_ABORTED, ErrorDomain::NONE, detail));
         }
         Ok(ready)
     }
@@ -149,5 +150,6 @@ mod tests {
         nix::unistd::write(&trigger, b"x").unwrap();
         let error = Wait::FOREVER.cancelled_by(cancel.as_fd()).readable(&reader, "waiting").unwrap_err();
         assert_eq!(error.code(), ErrorCode::OPERATION_ABORTED);
+        assert_eq!(error.to_string(), "operation aborted: waiting: canceled by client");
     }
 }

@@ -104,7 +104,9 @@ impl Client {
 
     /// Starts a controller, which keeps `lock`, and gives it its first task.
     fn of_new_controller(dir: &Dir, lock: Lock, task: Request, title: &str, wait: Wait<'_>) -> Result<Self> {
-        let socket = launch::start(dir, lock, title)?;
+        // One that takes over goes where its guest is.
+        let group = matches!(task, Request::Begin { .. }).then(|| scope::prepare(title)).flatten();
+        let socket = launch::start(dir, lock, title, group)?;
         let ended = || {
             let sentence = format!("the controller of '{title}' ended at once");
             let log = dir.join(record::LOG);
@@ -388,7 +390,11 @@ impl Client {
     pub fn retire(mut self, wait: Wait<'_>) -> Result<()> {
         let controller = Process::of(&self.status(wait)?.controller)?;
         self.request(Request::Retire, Vec::new(), wait)?;
-        controller.map_or(Ok(()), |controller| controller.wait(wait))
+        if let Some(controller) = controller {
+            controller.wait(wait)?;
+        }
+        scope::clear();
+        Ok(())
     }
 
     /// Has the controller replace itself by the binary that a new one would be started from, after an upgrade. Everything it

@@ -97,8 +97,8 @@ fn resume(args: &[String]) -> Result<()> {
     }
 }
 
-/// Starts a controller for the guest directory `dir`, which keeps `lock`: the socket it listens to first.
-pub(super) fn start(dir: &Dir, lock: Lock, title: &str) -> Result<Socket> {
+/// Starts a controller for the guest directory `dir`, which keeps `lock`, in a cgroup: the socket it listens to first.
+pub(super) fn start(dir: &Dir, lock: Lock, title: &str, group: Option<OwnedFd>) -> Result<Socket> {
     let (ours, theirs) = Socket::pair(Kind::Stream)?;
     let log = dir.open_file(
         record::LOG,
@@ -110,12 +110,15 @@ pub(super) fn start(dir: &Dir, lock: Lock, title: &str) -> Result<Socket> {
     })?;
     let program = program(&["serve", title])?;
     let lock = lock.into_file()?;
-    Spawn::new(program)
+    let spawn = Spawn::new(program)
         .fd(2, log.into())
         .fd(FIRST_CLIENT, theirs.into())
         .fd(DIRECTORY, directory)
-        .fd(LOCK, lock.into())
-        .start_detached()?;
+        .fd(LOCK, lock.into());
+    match group {
+        Some(group) => spawn.in_group(group).start_detached()?,
+        None => spawn.start_detached()?,
+    };
     Ok(ours)
 }
 
@@ -161,7 +164,7 @@ pub fn binary() -> Result<PathBuf> {
         return Ok(path);
     }
     let mut directories: Vec<PathBuf> = Vec::new();
-    for file in [containing_object(), std::env::current_exe().ok()].into_iter().flatten() {
+    for file in [crate::object::containing(), std::env::current_exe().ok()].into_iter().flatten() {
         let Some(directory) = file.parent() else { continue };
         directories.push(directory.to_owned());
         // Where cargo puts tests; the binaries are one level up.
@@ -182,21 +185,4 @@ pub fn binary() -> Result<PathBuf> {
             )))
         }
     }
-}
-
-/// The file that this code was loaded from: a plugin, or the executable.
-fn containing_object() -> Option<PathBuf> {
-    use std::os::unix::ffi::OsStrExt;
-    // SAFETY: Dl_info is pointers, for which null is a value; dladdr fills it in for an address of ours, and the name it
-    // gives belongs to the loaded object, which is never unloaded.
-    let name = unsafe {
-        let mut info: libc::Dl_info = std::mem::zeroed();
-        if libc::dladdr(containing_object as *const libc::c_void, &raw mut info) == 0
-            || info.dli_fname.is_null()
-        {
-            return None;
-        }
-        std::ffi::CStr::from_ptr(info.dli_fname)
-    };
-    std::fs::canonicalize(std::ffi::OsStr::from_bytes(name.to_bytes())).ok()
 }

@@ -99,6 +99,8 @@ pub struct Rule {
     pub unlocked_only: bool,
     /// The state and reason that the guest is in from then on, for the index.
     pub state: Option<(i32, i32)>,
+    /// The states that this does not end: a guest that has crashed stays crashed while it is stopped.
+    pub unless: Vec<i32>,
 }
 
 /// Where a controller reports monitor events: written to the log as

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 use serde_json::value::RawValue;
 
-use super::Report;
+use super::{Report, Rule};
 use crate::dir::Dir;
 use crate::eventlog::EventLog;
 use crate::index::ChangeLock;
@@ -40,6 +40,7 @@ struct Shared {
 struct Item {
     event: Vec<u8>,
     state: Option<(i32, i32)>,
+    unless: Vec<i32>,
 }
 
 impl Reporter {
@@ -56,10 +57,11 @@ impl Reporter {
         Ok(Self { queue, shared, thread })
     }
 
-    /// Has `event`, a line of the monitor, written, and the state that the guest is in from then on.
-    pub(super) fn report(&self, event: &[u8], state: Option<(i32, i32)>) {
+    /// Has `event`, a line of the monitor, written, and the state that the guest is in from then on by `rule`.
+    pub(super) fn report(&self, event: &[u8], rule: &Rule) {
+        let item = Item { event: event.to_vec(), state: rule.state, unless: rule.unless.clone() };
         self.shared.pending.fetch_add(1, Ordering::AcqRel);
-        if self.queue.send(Item { event: event.to_vec(), state }).is_err() {
+        if self.queue.send(item).is_err() {
             self.shared.pending.fetch_sub(1, Ordering::AcqRel);
         }
     }
@@ -127,7 +129,7 @@ impl Worker {
         };
         for item in batch {
             if let Some((state, reason)) = item.state {
-                lock.set_state(self.report.guest, state, reason)?;
+                lock.set_state_unless(self.report.guest, state, reason, &item.unless)?;
             }
             log.append(&lock, &self.payload(&item.event))?;
         }

@@ -7,7 +7,9 @@
 //! signals away.
 
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use nix::unistd::geteuid;
@@ -18,7 +20,7 @@ use crate::wait::Wait;
 /// How long a guest's start may take longer because systemd does not answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A cgroup that we made, and remove.
+/// A cgroup that was made for a guest, and is removed after it.
 #[derive(Debug)]
 pub(super) struct OwnGroup {
     path: PathBuf,
@@ -34,7 +36,25 @@ pub(super) fn settle(title: &str) -> Option<OwnGroup> {
             Err(error) => eprintln!("the guest gets no scope of its own: {error:#}"),
         }
     }
-    OwnGroup::make(title)
+    OwnGroup::current().or_else(|| OwnGroup::make(title))
+}
+
+/// A place for a controller to be born in, opened, where [`settle`] would make one.
+pub(super) fn prepare(title: &str) -> Option<OwnedFd> {
+    if systemd::is_running() {
+        return None;
+    }
+    let path = fresh(title)?;
+    std::fs::create_dir_all(&path).and_then(|()| std::fs::File::open(&path)).ok().map(OwnedFd::from)
+}
+
+/// Removes what is left of a guest's place when its controller has ended. This process itself may be in it, as one that
+/// the controller started.
+pub(super) fn clear() {
+    match OwnGroup::current() {
+        Some(group) => group.leave(),
+        None => sweep(),
+    }
 }
 
 /// Goes where the guest `pid` is, for a controller that takes over; to a place of its own where that cannot be.
@@ -82,10 +102,7 @@ pub(super) fn sweep() {
 
 impl OwnGroup {
     fn make(title: &str) -> Option<Self> {
-        sweep();
-        let name: String =
-            title.chars().map(|c| if c == '/' || c.is_control() { '_' } else { c }).take(100).collect();
-        let path = top()?.join(format!("{name}-{}", std::process::id()));
+        let path = fresh(title)?;
         // Without rights to the hierarchy there is only the session of our own. Twice, as another controller's sweep may
         // come between.
         let make = || std::fs::create_dir_all(&path).and_then(|()| enter(&path));
@@ -94,6 +111,14 @@ impl OwnGroup {
             return None;
         }
         Some(Self { path })
+    }
+
+    /// The one that this process is in, if it is one that was made for a guest.
+    fn current() -> Option<Self> {
+        let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        let path = unified_mount()?.join(own);
+        (path.parent() == top().as_deref()).then_some(Self { path })
     }
 
     /// One made by an earlier program of this process.
@@ -113,6 +138,16 @@ impl OwnGroup {
         }
         sweep();
     }
+}
+
+/// A name that no cgroup has, for the guest that people know by `title`.
+fn fresh(title: &str) -> Option<PathBuf> {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    sweep();
+    let name: String =
+        title.chars().map(|c| if c == '/' || c.is_control() { '_' } else { c }).take(100).collect();
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    Some(top()?.join(format!("{name}-{}-{number}", std::process::id())))
 }
 
 fn enter(group: &Path) -> std::io::Result<()> {

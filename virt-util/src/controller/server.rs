@@ -133,7 +133,8 @@ impl Server {
         if let Some(reporter) = self.reporter {
             reporter.close();
         }
-        if let Some(group) = self.group {
+        // Who retired us removes the group when we have ended: leaving it takes as long as the rest of a guest's end.
+        if let Some(group) = self.group.filter(|_| !self.retired) {
             group.leave();
         }
         Ok(())

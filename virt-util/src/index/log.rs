@@ -75,11 +75,30 @@ impl ChangeLock {
     ///
     /// When the index cannot be written.
     pub fn set_state(&self, uuid: Uuid, state: i32, reason: i32) -> Result<()> {
+        self.set_state_unless(uuid, state, reason, &[])
+    }
+
+    /// As [`ChangeLock::set_state`], unless the object is in one of the states `unless` now.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be written.
+    pub fn set_state_unless(&self, uuid: Uuid, state: i32, reason: i32, unless: &[i32]) -> Result<()> {
         let mut log = Log::new(self.dir.clone(), &self.name);
         log.open_current()?;
-        match log.read(|_| ControlFlow::Continue(()))? {
+        let mut now = None;
+        let whole = log.read(|change| {
+            match change {
+                Change::Put(entry) if entry.uuid == uuid => now = Some(entry.state),
+                Change::State { uuid: other, state, .. } if other == uuid => now = Some(state),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })?;
+        match whole {
             // There is no index: it is made of the files when somebody needs it.
             0 => Ok(()),
+            _ if now.is_some_and(|now| unless.contains(&now)) => Ok(()),
             whole => log.append(whole, &[Change::State { uuid, state, reason }]),
         }
     }

@@ -219,6 +219,7 @@ fn states_are_changed_without_reading_the_index() {
     place.define(&index, 1, "web");
     let lock = ChangeLock::acquire(&place.dir, "things", "reporting", Wait::FOREVER).unwrap();
     lock.set_state(Uuid::from_u128(1), 3, 7).unwrap();
+    lock.set_state_unless(Uuid::from_u128(1), 4, 8, &[2, 3]).unwrap();
     let web = index.by_name("web").unwrap().unwrap();
     assert_eq!((web.state, web.reason), (3, 7));
 }

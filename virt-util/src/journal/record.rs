@@ -46,7 +46,7 @@ pub(super) fn kind(step: &Value) -> String {
 pub(super) struct Contents {
     driver: String,
     pub(super) purpose: String,
-    owner: Option<Owner>,
+    pub(super) owner: Option<Owner>,
     pub(super) steps: Vec<(usize, Value)>,
 }
 

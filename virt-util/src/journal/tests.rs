@@ -245,3 +245,32 @@ fn torn_tails_are_ignored_and_unknown_steps_and_formats_left_alone() {
     place.recover(&mut host);
     assert_eq!(host.things, ["link c"]);
 }
+
+#[test]
+fn what_is_handed_over_is_listed_and_can_be_taken_over() {
+    let place = Place::new();
+    let mut host = Host::default();
+    let mut journal = place.begin();
+    journal.carry_out(Work::Link { name: "a".into() }, &mut host).unwrap();
+    let first = Owner::of(1).unwrap().unwrap();
+    journal.hand_over(first).unwrap();
+    let listed = list::<Work>(&place.root).unwrap();
+    let (name, listed) = &listed[0];
+    let listed = listed.as_ref().unwrap();
+    assert_eq!(
+        (name.as_str(), listed.purpose.as_str(), listed.owner),
+        ("web", "starting 'web'", Some(first))
+    );
+    assert_eq!(listed.steps.iter().map(Step::describe).collect::<Vec<_>>(), ["link a"]);
+
+    let mut journal = Journal::<Work>::open(&place.root, "web").unwrap().unwrap();
+    assert_eq!(journal.owner(), Some(first));
+    journal.take_over().unwrap();
+    assert_eq!(journal.owner(), Some(Owner::current().unwrap()));
+    drop(journal);
+    let again = Journal::<Work>::open(&place.root, "web").unwrap().unwrap();
+    assert_eq!(again.owner(), Some(Owner::current().unwrap()));
+    again.undo(&mut host).unwrap();
+    assert!(host.things.is_empty());
+    assert!(list::<Work>(&place.root).unwrap().is_empty());
+}

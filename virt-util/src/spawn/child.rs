@@ -7,7 +7,7 @@
 use std::ffi::{CString, c_char, c_long};
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -33,6 +33,7 @@ pub(super) struct Image {
     limits: Vec<Limit>,
     user: Option<User>,
     no_new_privileges: bool,
+    bound: bool,
 }
 
 /// A descriptor of ours, and the number that the program shall find it under.
@@ -113,6 +114,7 @@ impl Image {
             limits: program.limits.clone(),
             user: program.user.clone(),
             no_new_privileges: program.no_new_privileges,
+            bound: program.bound,
         })
     }
 
@@ -149,6 +151,7 @@ impl Image {
                 Err(errno) => Report { kind: Stage::Fork as i32, value: errno as i32 }.write(report),
             }
             libc::close(report);
+            let [go] = keep_only([go]);
             let mut byte = 0_u8;
             // End of file, when the parent has closed its end or has died.
             libc::read(go, (&raw mut byte).cast(), 1);
@@ -193,21 +196,21 @@ impl Image {
             };
             Report { kind: Report::PID, value: child }.write(report);
             libc::close(report);
+            let [status, go] = keep_only([status, go]);
             // The child is not reaped before the parent has a handle on it.
             let mut byte = 0_u8;
             libc::read(go, (&raw mut byte).cast(), 1);
-            // The application's descriptors are not ours to keep open.
-            if status != 0 {
-                libc::dup2(status, 0);
+            libc::close(go);
+            if self.bound {
+                kill_when_unread(child, status);
             }
-            libc::syscall(libc::SYS_close_range, 1_u32, u32::MAX, 0);
             let mut ended = 0;
             while libc::waitpid(child, &raw mut ended, libc::__WALL) < 0 && Errno::last() == Errno::EINTR {}
             let report = match libc::WIFEXITED(ended) {
                 true => Report { kind: Report::EXITED, value: libc::WEXITSTATUS(ended) },
                 false => Report { kind: Report::SIGNALLED, value: libc::WTERMSIG(ended) },
             };
-            report.write(0);
+            report.write(status);
             libc::_exit(0)
         }
     }
@@ -292,6 +295,45 @@ impl Image {
     }
 }
 
+/// Closes everything but these, which get the lowest numbers; they are returned.
+///
+/// The application's descriptors are not ours to keep open. Among them may be the end of a pipe that another start, in
+/// another thread, waits for: two that kept each other's would wait for ever.
+unsafe fn keep_only<const N: usize>(kept: [RawFd; N]) -> [RawFd; N] {
+    // SAFETY: system calls on numbers; what is not open makes them fail.
+    unsafe {
+        // First out of the way of each other.
+        let moved = kept.map(|fd| libc::fcntl(fd, libc::F_DUPFD, N as i32));
+        if moved.iter().any(|fd| *fd < 0) {
+            return kept;
+        }
+        let mut placed = kept;
+        for (number, (fd, place)) in moved.iter().zip(&mut placed).enumerate() {
+            *place = libc::dup2(*fd, number as RawFd);
+        }
+        libc::syscall(libc::SYS_close_range, N as u32, u32::MAX, 0);
+        placed
+    }
+}
+
+/// Waits until `child` ends, or nobody is left to read its status from this pipe; then kills it.
+unsafe fn kill_when_unread(child: i32, status: RawFd) {
+    // SAFETY: system calls on numbers and on an array that lives for the call.
+    unsafe {
+        let handle = libc::syscall(libc::SYS_pidfd_open, child, 0_u32) as RawFd;
+        // The writing end of a pipe has an error, asked for or not, when the last reader has gone.
+        let mut both = [
+            libc::pollfd { fd: status, events: 0, revents: 0 },
+            libc::pollfd { fd: handle, events: libc::POLLIN, revents: 0 },
+        ];
+        let everything = both.as_mut_ptr();
+        while libc::poll(everything, 2, -1) < 0 && Errno::last() == Errno::EINTR {}
+        if both[0].revents != 0 {
+            libc::kill(child, libc::SIGKILL);
+        }
+    }
+}
+
 /// Drops from root, or stays who we are: groups first, as they cannot be changed later.
 unsafe fn become_user(user: &User) -> bool {
     #[cfg(not(any(target_arch = "arm", target_arch = "x86")))]
@@ -320,6 +362,31 @@ pub(super) unsafe fn fork_quietly() -> nix::Result<i32> {
     let result = unsafe { libc::syscall(libc::SYS_clone, 0_usize, 0_usize, 0_usize, 0_usize, 0_usize) };
     Errno::result(result).map(|pid| pid as i32)
 }
+
+/// As [`fork_quietly`], with the child in the cgroup whose directory this is, where kernel and rights allow that.
+///
+/// # Safety
+///
+/// As for [`fork_quietly`].
+pub(super) unsafe fn fork_into(group: Option<&OwnedFd>) -> nix::Result<i32> {
+    if let Some(group) = group {
+        // SAFETY: numbers, for all of which zero is a value.
+        let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+        arguments.flags = INTO_GROUP;
+        arguments.cgroup = group.as_raw_fd() as u64;
+        // SAFETY: by the caller's promise; the kernel reads as many bytes of the arguments as it is told.
+        let result =
+            unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>()) };
+        if result >= 0 {
+            return Ok(result as i32);
+        }
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { fork_quietly() }
+}
+
+/// `CLONE_INTO_CGROUP`
+const INTO_GROUP: u64 = 0x2_0000_0000;
 
 /// Keeps this thread's signals back while it lives, so that no handler of the application runs in a child.
 pub(super) struct Blocked(SigSet);

@@ -442,7 +442,12 @@ fn reports_events() {
     let place = Place::new();
     let guest = uuid::Uuid::from_u128(7);
     let run = Dir::open(place.scratch.path()).unwrap();
-    let rule = |event: &str, unlocked_only, state| Rule { event: event.into(), unlocked_only, state };
+    let rule = |event: &str, unlocked_only, state| Rule {
+        event: event.into(),
+        unlocked_only,
+        state,
+        unless: Vec::new(),
+    };
     let wanted = Settings {
         rules: vec![rule("STOP", true, Some((3, 5))), rule("RESET", false, None)],
         report: Some(Report {

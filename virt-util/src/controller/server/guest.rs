@@ -99,7 +99,7 @@ impl Server {
             }
         }
         if let Some(reporter) = &self.reporter {
-            reporter.report(line, rule.state);
+            reporter.report(line, rule);
         }
     }
 
