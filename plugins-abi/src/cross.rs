@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 
 use abi_stable::StableAbi;
-use abi_stable::std_types::{ROption, RString, RVec};
+use abi_stable::std_types::{ROption, RVec};
 
 /// A value that can cross the door.
 pub trait Cross: Sized {
@@ -28,23 +28,68 @@ macro_rules! as_it_is {
 }
 as_it_is!((), bool, u8, u16, u32, u64, usize, i8, i16, i32, i64, f64);
 
-impl Cross for String {
-    type Abi = RString;
-    fn into_abi(self) -> RString {
-        self.into()
+/// Text on its way, freed by the side that made it. No wider than a `String`, so that a list of what holds text turns
+/// into its twin where it lies.
+#[repr(C)]
+#[derive(StableAbi)]
+pub struct Text {
+    start: *mut u8,
+    length: usize,
+    free: unsafe extern "C" fn(*mut u8, usize),
+}
+
+// SAFETY: it owns the bytes that `start` points to, as a `Box<str>` does.
+unsafe impl Send for Text {}
+// SAFETY: as above; nothing changes them.
+unsafe impl Sync for Text {}
+
+/// Frees what [`String::into_abi`](Cross::into_abi) gave away.
+///
+/// # Safety
+///
+/// The two must come from there, once.
+unsafe extern "C" fn free_text(start: *mut u8, length: usize) {
+    let bytes = std::ptr::slice_from_raw_parts_mut(start, length);
+    // SAFETY: by the caller's promise this was the box of a text.
+    drop(unsafe { Box::from_raw(bytes as *mut str) });
+}
+
+impl Text {
+    fn as_str(&self) -> &str {
+        // SAFETY: they were the bytes of a `Box<str>`, and belong to `self`.
+        unsafe { std::str::from_utf8_unchecked(std::slice::from_raw_parts(self.start, self.length)) }
     }
-    fn from_abi(abi: RString) -> Self {
-        abi.into()
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        // SAFETY: the three came together from `into_abi`, and this is their end.
+        unsafe { (self.free)(self.start, self.length) }
+    }
+}
+
+impl Cross for String {
+    type Abi = Text;
+    fn into_abi(self) -> Text {
+        let length = self.len();
+        let start = Box::into_raw(self.into_boxed_str()).cast();
+        Text { start, length, free: free_text }
+    }
+    fn from_abi(abi: Text) -> Self {
+        abi.as_str().to_owned()
     }
 }
 
 impl<T: Cross> Cross for Vec<T> {
     type Abi = RVec<T::Abi>;
     fn into_abi(self) -> RVec<T::Abi> {
+        // Where the twin is as large as what it stands for, this takes no memory.
         self.into_iter().map(T::into_abi).collect::<Vec<_>>().into()
     }
     fn from_abi(abi: RVec<T::Abi>) -> Self {
-        abi.into_iter().map(T::from_abi).collect()
+        let mut list = Vec::with_capacity(abi.len());
+        list.extend(abi.into_iter().map(T::from_abi));
+        list
     }
 }
 
@@ -105,5 +150,27 @@ impl Cross for OwnedFd {
 impl AsRawFd for Descriptor {
     fn as_raw_fd(&self) -> i32 {
         self.number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cross;
+    use crate::DomainSummary;
+
+    #[test]
+    fn text_arrives_as_it_left() {
+        for text in ["", "a", "ä\0ö"] {
+            let mut roomy = String::with_capacity(100);
+            roomy.push_str(text);
+            assert_eq!(String::from_abi(roomy.into_abi()), text);
+        }
+        drop("dropped on the way".to_owned().into_abi());
+    }
+
+    /// What a list costs to cross depends on it.
+    #[test]
+    fn a_line_of_a_list_is_no_wider_on_its_way() {
+        assert_eq!(size_of::<DomainSummary>(), size_of::<<DomainSummary as Cross>::Abi>());
     }
 }

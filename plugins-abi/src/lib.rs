@@ -25,6 +25,7 @@ pub mod logging;
 mod macros;
 pub mod manifest;
 mod method;
+mod secret;
 mod value;
 
 pub use api::*;
@@ -34,7 +35,8 @@ pub use entry::DriverEntry;
 #[doc(hidden)]
 pub use guard::catch_panic;
 pub use manifest::Manifest;
-pub use method::{Access, Method};
+pub use method::{Access, Method, Watch};
+pub use secret::SecretValue;
 pub use value::{TypedParameter, TypedValue};
 pub use virt_util::error::{Error, ErrorCode, ErrorDomain, Place, Result};
 

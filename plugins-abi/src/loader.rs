@@ -4,6 +4,7 @@
 //! else could have written it, and that its layout fits, each before any of its code runs but the ELF constructors.
 
 mod file;
+mod layout;
 mod search;
 mod trust;
 
@@ -11,8 +12,6 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 
-use abi_stable::StableAbi;
-use abi_stable::abi_stability::check_layout_compatibility;
 use abi_stable::library::{AbiHeader, AbiHeaderRef};
 use abi_stable::std_types::RResult;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -24,6 +23,9 @@ use crate::{Cross, Driver, Error, ErrorCode, ErrorDomain, Host, Manifest, Result
 pub use file::read_manifest;
 pub use search::{Candidate, SearchPath};
 pub use trust::check_trust;
+
+/// What to do about a plugin of another time.
+const HINT: &str = "build the plugin again, against the plugins-abi of this host";
 
 /// A plugin that was opened and whose layout fits. It is never closed: its code may run on until the process ends.
 #[derive(Clone, Copy)]
@@ -61,14 +63,15 @@ impl Plugin {
         let header = *header;
         let ours = || format!("{}.{}", AbiHeader::VALUE.abi_major, AbiHeader::VALUE.abi_minor);
         if !header.is_valid() {
-            return Err(refuse(path, format!("it was built with another abi_stable than {}", ours()))
-                .hint("build the plugin again, against the plugins-abi of this host"));
+            return Err(
+                refuse(path, format!("it was built with another abi_stable than {}", ours())).hint(HINT)
+            );
         }
         let header = header
             .upgrade()
             .map_err(|error| refuse(path, format!("its module header is not understood: {error}")))?;
-        check_layout(path, &manifest, header.layout())?;
-        // SAFETY: `check_layout` just compared the layouts of the two `DriverModuleRef`s.
+        layout::check(path, &manifest, header.layout())?;
+        // SAFETY: `layout::check` just found the layouts of the two `DriverModuleRef`s to fit.
         let module = unsafe { header.init_root_module_with_unchecked_layout::<DriverModuleRef>() }
             .map_err(|error| refuse(path, format!("its module cannot be made: {error}")))?;
         Ok(Self { module })
@@ -97,42 +100,6 @@ impl Plugin {
     pub fn update_log_level(&self) {
         self.module.set_log_level()(log::max_level() as u32);
     }
-}
-
-/// Newer plugin in older host, or the reverse: both fit when one's layout is a prefix of the other's.
-fn check_layout(
-    path: &Path,
-    manifest: &FoundManifest,
-    theirs: Option<&'static abi_stable::type_layout::TypeLayout>,
-) -> Result<()> {
-    let ours = <DriverModuleRef as StableAbi>::LAYOUT;
-    let versions = format!(
-        "{} {} was built for ABI {}, this host has ABI {}",
-        manifest.name,
-        manifest.version,
-        manifest.abi,
-        crate::manifest::ABI_VERSION
-    );
-    let hint = "build the plugin again, against the plugins-abi of this host";
-    if major(&manifest.abi) != major(crate::manifest::ABI_VERSION) {
-        return Err(refuse(path, versions).hint(hint));
-    }
-    let Some(theirs) = theirs else {
-        return Err(refuse(path, format!("it hides its layout ({versions})")).hint(hint));
-    };
-    let RResult::RErr(_) = check_layout_compatibility(ours, theirs) else { return Ok(()) };
-    let RResult::RErr(mismatch) = check_layout_compatibility(theirs, ours) else { return Ok(()) };
-    let text = mismatch.to_string();
-    log::debug!("{}: {text}", path.display());
-    let mut lines: Vec<&str> =
-        text.lines().map(str::trim).filter(|line| line.starts_with("Error:")).collect();
-    lines.dedup();
-    lines.truncate(4);
-    Err(refuse(path, format!("its layout differs ({versions}): {}", lines.join("; "))).hint(hint))
-}
-
-fn major(version: &str) -> &str {
-    version.split('.').next().unwrap_or_default()
 }
 
 fn refuse(path: &Path, why: impl AsRef<str>) -> Error {

@@ -86,6 +86,19 @@ macro_rules! driver_api {
                 )*
             }
 
+            /// An implementation, and who is told of each call before it is made and may refuse it.
+            #[derive(Clone)]
+            pub struct Watched(pub std::sync::Arc<dyn $plain>, pub $crate::Watch);
+
+            impl $plain for Watched {
+                $(
+                    fn $method(&self, call: &$crate::Call $(, $arg: $ty)*) -> $crate::Result<$ret> {
+                        (self.1)(call, &method::$method)?;
+                        self.0.$method(call $(, $arg)*)
+                    }
+                )*
+            }
+
             #[doc(hidden)]
             #[$crate::private::abi_stable::sabi_trait]
             #[allow(unused_variables)]
@@ -217,6 +230,21 @@ macro_rules! driver_slots {
                 Self {
                     session: std::sync::Arc::new(session::Gate(self.session)),
                     $( $slot: self.$slot.map(|it| std::sync::Arc::new($module::Gate(it)) as _), )*
+                }
+            }
+        }
+
+        impl $slots {
+            /// The same implementations; `watch` is told of each call before it is made, and may refuse it.
+            #[must_use]
+            pub fn watched(self, watch: &$crate::Watch) -> Self {
+                Self {
+                    session: std::sync::Arc::new(session::Watched(self.session, watch.clone())),
+                    $(
+                        $slot: self
+                            .$slot
+                            .map(|it| std::sync::Arc::new($module::Watched(it, watch.clone())) as _),
+                    )*
                 }
             }
         }

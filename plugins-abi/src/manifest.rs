@@ -6,6 +6,9 @@ pub const SECTION: &str = ".virt.driver";
 /// The version of this crate: the ABI.
 pub const ABI_VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// This very build of this crate: its sources, the compiler and the target. Equal builds have equal layouts.
+pub const ABI_BUILD: &str = env!("VIRT_ABI_BUILD");
+
 /// What a driver is.
 ///
 /// ```
@@ -30,7 +33,9 @@ pub struct Manifest {
     pub description: &'static str,
     /// The URI schemes it serves, without transport.
     pub schemes: &'static [&'static str],
-    /// What it is: `hypervisor`, `network`, `storage` ...
+    /// What it is: `hypervisor`, `network`, `storage` ... What a hypervisor's driver lacks, its connections have from the
+    /// drivers of this host for `network`, `nodedev` ...; not beside one that is `alone` too, because its host is simulated or
+    /// elsewhere.
     pub roles: &'static [&'static str],
 }
 
@@ -47,6 +52,8 @@ pub struct FoundManifest {
     pub version: String,
     /// The version of this crate that it was built with.
     pub abi: String,
+    /// The build of this crate that it contains, as in [`ABI_BUILD`].
+    pub build: String,
     /// A few words for people.
     pub description: String,
     /// The URI schemes it serves.
@@ -67,6 +74,7 @@ impl Manifest {
         out = put(put(put(out, "name="), self.name), "\n");
         out = put(put(put(out, "version="), self.version), "\n");
         out = put(put(put(out, "abi="), ABI_VERSION), "\n");
+        out = put(put(put(out, "build="), ABI_BUILD), "\n");
         out = put(put(put(out, "description="), self.description), "\n");
         out = put(put_all(put(out, "schemes="), self.schemes), "\n");
         out = put(put_all(put(out, "roles="), self.roles), "\n");
@@ -84,6 +92,7 @@ impl Manifest {
                 "name" => value.clone_into(&mut found.name),
                 "version" => value.clone_into(&mut found.version),
                 "abi" => value.clone_into(&mut found.abi),
+                "build" => value.clone_into(&mut found.build),
                 "description" => value.clone_into(&mut found.description),
                 "schemes" => found.schemes = list(),
                 "roles" => found.roles = list(),
@@ -101,6 +110,7 @@ impl From<&Manifest> for FoundManifest {
             name: manifest.name.to_owned(),
             version: manifest.version.to_owned(),
             abi: ABI_VERSION.to_owned(),
+            build: ABI_BUILD.to_owned(),
             description: manifest.description.to_owned(),
             schemes: list(manifest.schemes),
             roles: list(manifest.roles),

@@ -1,5 +1,7 @@
 //! What is known of every method of every trait: one list, for refusals, the support matrix and the C table.
 
+use std::sync::Arc;
+
 use crate::{Call, Error, ErrorCode, ErrorDomain, Result};
 
 /// Who may call a method.
@@ -28,6 +30,9 @@ pub struct Method {
     pub since: &'static str,
 }
 
+/// Who is told of calls before they are made, and may refuse them.
+pub type Watch = Arc<dyn Fn(&Call, &Method) -> Result<()> + Send + Sync>;
+
 impl Method {
     /// Whether this call may go on: refuses writes on read-only connections and calls whose time is up.
     ///
@@ -54,8 +59,8 @@ impl Method {
         Error::new(ErrorCode::NO_SUPPORT, ErrorDomain::NONE, self.label())
     }
 
-    /// The C name, or the Rust one where there is no C name.
-    fn label(&self) -> String {
+    /// The C name, or the Rust one where there is no C name: `virDomainSuspend`, `GuestCare::finish`.
+    pub fn label(&self) -> String {
         match self.c_name {
             "" => format!("{}::{}", self.interface, self.name),
             name => name.to_owned(),

@@ -14,6 +14,7 @@ use virt_util::Result;
 use crate::domain::{Domain, DomainEntry};
 use crate::event::{Events, Notice, Subscription};
 use crate::registry::{HYPERVISOR, Registry};
+use crate::secondary::Secondaries;
 
 /// An open connection to a hypervisor.
 ///
@@ -46,6 +47,7 @@ pub struct Connection {
 
 struct Inner {
     slots: Slots,
+    secondaries: Secondaries,
     read_only: bool,
 }
 
@@ -97,14 +99,16 @@ impl ConnectionBuilder {
         let registry = self.registry.unwrap_or_else(|| Registry::global().clone());
         let scope = CallScope::new().read_only(self.read_only);
         let request = OpenRequest { uri, read_only: self.read_only, role: HYPERVISOR.to_owned() };
-        let slots = timed(&scope, self.timeout, |call| registry.open(call, request))?;
-        let inner = Arc::new(Inner { slots, read_only: self.read_only });
+        let uri = request.uri.clone();
+        let (slots, alone) = timed(&scope, self.timeout, |call| registry.open_connection(call, request))?;
+        let secondaries = Secondaries::new((!alone).then_some(registry), uri, self.read_only);
+        let inner = Arc::new(Inner { slots, secondaries, read_only: self.read_only });
         Ok(Connection { inner, scope, timeout: self.timeout })
     }
 }
 
 /// Runs `work` with a deadline from now, if there is one.
-fn timed<T>(scope: &CallScope, timeout: Option<Duration>, work: impl FnOnce(&Call) -> T) -> T {
+pub(crate) fn timed<T>(scope: &CallScope, timeout: Option<Duration>, work: impl FnOnce(&Call) -> T) -> T {
     match timeout {
         None => scope.run(work),
         Some(time) => scope.clone().within(time).run(work),
@@ -121,6 +125,21 @@ macro_rules! slot {
     };
 }
 pub(crate) use slot;
+
+/// As [`slot!`] for what a secondary driver of this role has where the connection's own has nothing:
+/// `secondary!(self, call, "nodedev", node_devices, node_devices::list)`.
+macro_rules! secondary {
+    ($connection:expr, $call:expr, $role:literal, $slot:ident, $module:ident :: $method:ident) => {
+        match &$connection.slots().$slot {
+            Some(own) => Ok(own.clone()),
+            None => $connection
+                .secondary($call, $role)?
+                .and_then(|slots| slots.$slot.clone())
+                .ok_or_else(|| $module::method::$method.unsupported()),
+        }
+    };
+}
+pub(crate) use secondary;
 
 impl Connection {
     /// Opens a connection that may read and write, with the drivers of this process and its plugins.
@@ -167,6 +186,10 @@ impl Connection {
 
     pub(crate) fn slots(&self) -> &Slots {
         &self.inner.slots
+    }
+
+    pub(crate) fn secondary(&self, call: &Call, role: &'static str) -> Result<Option<Arc<Slots>>> {
+        self.inner.secondaries.get(call, role)
     }
 
     pub(crate) fn call<T>(&self, work: impl FnOnce(&Call) -> T) -> T {
@@ -437,16 +460,18 @@ impl Connection {
     ///
     /// What the driver says.
     pub fn on_event(&self, callback: impl FnMut(Notice) + Send + 'static) -> Result<Subscription> {
-        Subscription::new(self, callback)
+        Subscription::new(self.events()?, callback)
     }
 
-    /// Starts every domain that starts with the host; answers the errors of those that did not.
+    /// Starts every network, then every domain, that starts with the host; answers the errors of those that did not.
     ///
     /// # Errors
     ///
-    /// What the driver says.
+    /// What the drivers say.
     pub fn host_start(&self) -> Result<Vec<String>> {
-        self.call(|call| slot!(self, care, guest_care::host_start)?.host_start(call))
+        let mut errors = self.start_networks()?;
+        errors.extend(self.call(|call| slot!(self, care, guest_care::host_start)?.host_start(call))?);
+        Ok(errors)
     }
 
     /// Shuts every guest down because the host goes down, within the connection's timeout; answers what became of each.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use plugins_abi::{
-    Affect, Call, DestroyDomain, DomainIdentity, DomainInfo, DomainJob, DomainState, DomainStatus,
-    DomainSummary, DomainXml, MemoryFlags, MetadataChange, MetadataKind, OpenConsole, RebootDomain,
-    Screenshot, ShutdownDomain, StartDomain, UndefineDomain, VcpuFlags, console, domain_information, domains,
-    jobs, lifecycle, planner, tuning,
+    Affect, Call, DestroyDomain, DeviceChange, DomainIdentity, DomainInfo, DomainJob, DomainState,
+    DomainStatus, DomainSummary, DomainXml, MemoryFlags, MetadataChange, MetadataKind, OpenConsole,
+    RebootDomain, Screenshot, ShutdownDomain, StartDomain, UndefineDomain, VcpuFlags, console, devices,
+    domain_information, domains, jobs, lifecycle, planner, tuning,
 };
 use uuid::Uuid;
-use virt_util::Result;
+use virt_util::{Error, ErrorCode, Result};
 
 use crate::connection::{Connection, slot};
 use crate::stream::Stream;
@@ -58,7 +58,7 @@ macro_rules! calls {
         $(#[doc = $doc])*
         pub fn $name(&self $(, $arg: $ty)*) -> Result<$ret> {
             let connection = &self.connection;
-            connection.call(|call| slot!(connection, $slot, $module::$method)?.$method(call, self.uuid $(, $arg)*))
+            self.ask(|call| slot!(connection, $slot, $module::$method)?.$method(call, self.uuid $(, $arg)*))
         }
     )*};
 }
@@ -93,7 +93,25 @@ impl Domain {
         let find = |call: &Call| {
             slot!(connection, domains, domains::lookup_by_uuid)?.lookup_by_uuid(call, self.uuid)
         };
-        connection.call(find).map(|identity| identity.id)
+        self.ask(find).map(|identity| identity.id)
+    }
+
+    fn ask<T>(&self, work: impl FnOnce(&Call) -> Result<T>) -> Result<T> {
+        self.connection.call(work).map_err(|error| self.named(error))
+    }
+
+    /// An error about a domain that is gone, with the name that drivers, which are asked by UUID, no longer know.
+    fn named(&self, error: Error) -> Error {
+        let ending = format!("'{}'", self.uuid);
+        if error.code() != ErrorCode::NO_DOMAIN || !error.message().ends_with(&ending) {
+            return error;
+        }
+        let message = format!("{} ({})", error.message(), self.name);
+        let named = Error::verbatim(error.code(), error.domain(), message);
+        match error.advice() {
+            Some(advice) => named.hint(advice),
+            None => named,
+        }
     }
 
     /// Whether it is active.
@@ -121,7 +139,7 @@ impl Domain {
     /// `OPERATION_INVALID` when it is active; otherwise the step that failed, after everything before it was undone.
     pub fn start(&self, flags: StartDomain) -> Result<()> {
         let connection = &self.connection;
-        connection.call(|call| {
+        self.ask(|call| {
             slot!(connection, lifecycle, lifecycle::create)?.create(call, self.uuid, Vec::new(), flags)
         })?;
         Ok(())
@@ -134,7 +152,7 @@ impl Domain {
     /// `OPERATION_INVALID` when it is active, `OPERATION_FAILED` when the name is taken.
     pub fn rename(&self, name: &str) -> Result<Self> {
         let connection = &self.connection;
-        connection.call(|call| {
+        self.ask(|call| {
             slot!(connection, domains, domains::rename)?.rename(call, self.uuid, name.to_owned())
         })?;
         Ok(Self { name: name.into(), ..self.clone() })
@@ -147,7 +165,7 @@ impl Domain {
     /// `OPERATION_INVALID` when it is not running, `OPERATION_FAILED` when somebody else has the console.
     pub fn open_console(&self, device: Option<&str>, flags: OpenConsole) -> Result<Stream> {
         let (connection, device) = (&self.connection, device.map(str::to_owned));
-        let stream = connection.call(|call| {
+        let stream = self.ask(|call| {
             slot!(connection, console, console::open_console)?.open_console(call, self.uuid, device, flags)
         })?;
         Stream::new(connection, stream)
@@ -160,10 +178,60 @@ impl Domain {
     /// As [`Domain::open_console`].
     pub fn open_channel(&self, name: Option<&str>, flags: OpenConsole) -> Result<Stream> {
         let (connection, name) = (&self.connection, name.map(str::to_owned));
-        let stream = connection.call(|call| {
+        let stream = self.ask(|call| {
             slot!(connection, console, console::open_channel)?.open_channel(call, self.uuid, name, flags)
         })?;
         Stream::new(connection, stream)
+    }
+
+    /// Gives it the device that this XML describes, an `<interface>`, a `<disk>`, a `<hostdev>`.
+    ///
+    /// # Errors
+    ///
+    /// `OPERATION_INVALID` for `LIVE` when it is not running, `CONFIG_UNSUPPORTED` for a device that it cannot have or not
+    /// get while it runs. Nothing is left of what was done.
+    pub fn attach_device(&self, xml: &str, flags: DeviceChange) -> Result<()> {
+        let connection = &self.connection;
+        self.ask(|call| {
+            slot!(connection, devices, devices::attach)?.attach(call, self.uuid, xml.to_owned(), flags)
+        })
+    }
+
+    /// Takes away the device that this XML describes. A running guest that has not let go of it soon may do so later: the
+    /// event `device-removed` or `device-removal-failed` tells what came of it.
+    ///
+    /// # Errors
+    ///
+    /// `DEVICE_MISSING` when it has no such device, `OPERATION_INVALID` for `LIVE` when it is not running.
+    pub fn detach_device(&self, xml: &str, flags: DeviceChange) -> Result<()> {
+        let connection = &self.connection;
+        self.ask(|call| {
+            slot!(connection, devices, devices::detach)?.detach(call, self.uuid, xml.to_owned(), flags)
+        })
+    }
+
+    /// As [`Domain::detach_device`], by the device's alias.
+    ///
+    /// # Errors
+    ///
+    /// As [`Domain::detach_device`].
+    pub fn detach_device_alias(&self, alias: &str, flags: DeviceChange) -> Result<()> {
+        let (connection, alias) = (&self.connection, alias.to_owned());
+        self.ask(|call| {
+            slot!(connection, devices, devices::detach_alias)?.detach_alias(call, self.uuid, alias, flags)
+        })
+    }
+
+    /// Makes a device what this XML says.
+    ///
+    /// # Errors
+    ///
+    /// `DEVICE_MISSING` when it has no such device, `OPERATION_UNSUPPORTED` for what cannot change while it runs.
+    pub fn update_device(&self, xml: &str, flags: DeviceChange) -> Result<()> {
+        let connection = &self.connection;
+        self.ask(|call| {
+            slot!(connection, devices, devices::update)?.update(call, self.uuid, xml.to_owned(), flags)
+        })
     }
 
     /// A title, a description, or an element of `<metadata>` of this namespace.
@@ -173,7 +241,7 @@ impl Domain {
     /// `NO_DOMAIN_METADATA` when it has none.
     pub fn metadata(&self, kind: MetadataKind, namespace: Option<&str>, affect: Affect) -> Result<String> {
         let (connection, namespace) = (&self.connection, namespace.map(str::to_owned));
-        connection.call(|call| {
+        self.ask(|call| {
             slot!(connection, domains, domains::metadata)?.metadata(call, self.uuid, kind, namespace, affect)
         })
     }

@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use plugins_abi::{
-    Call, Cancellation, DomainIdentity, Event, EventKind, EventSource, LifecycleEvent, TypedParameter,
+    Call, Cancellation, DomainIdentity, Event, EventKind, EventSource, LifecycleEvent, ObjectEvent,
+    ObjectEventSource, TypedParameter,
 };
 use virt_util::{ErrorCode, Result};
 
@@ -19,9 +20,9 @@ const BATCH: u32 = 256;
 /// What a reader of events is told.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Notice {
+pub enum Notice<E = DomainEvent> {
     /// Something happened.
-    Event(DomainEvent),
+    Event(E),
     /// This many events were lost because the reader was too slow, or were no longer kept.
     Missed(u64),
 }
@@ -64,7 +65,6 @@ pub enum DomainEventKind {
 
 impl DomainEvent {
     fn from_driver(event: Event) -> Self {
-        let since = Duration::new(event.seconds.max(0).cast_unsigned(), event.nanoseconds.min(999_999_999));
         let balloon = || match event.parameters.as_slice() {
             [TypedParameter { value: plugins_abi::TypedValue::UnsignedLongLong(kibibytes), .. }] => {
                 Some(*kibibytes)
@@ -86,13 +86,47 @@ impl DomainEvent {
                 parameters: event.parameters,
             },
         };
-        // A time that does not fit is a driver's mistake, and no reason to lose the event.
-        let time = SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH);
+        let time = time(event.seconds, event.nanoseconds);
         Self { sequence: event.sequence, time, domain: event.domain, kind }
     }
 }
 
-/// The events of a connection, in order. The iterator waits for the next one and never ends by itself.
+/// A time as it crosses the door; one that does not fit is a driver's mistake, and no reason to lose the event.
+pub(crate) fn time(seconds: i64, nanoseconds: u32) -> SystemTime {
+    let since = Duration::new(seconds.max(0).cast_unsigned(), nanoseconds.min(999_999_999));
+    SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+/// Where events of one kind come from.
+pub(crate) trait Source<E>: Send + Sync {
+    /// How many were lost, and the next ones.
+    fn next(&self, call: &Call) -> Result<(u64, Vec<E>)>;
+    fn descriptor(&self, call: &Call) -> Result<i32>;
+}
+
+impl Source<DomainEvent> for Arc<dyn EventSource> {
+    fn next(&self, call: &Call) -> Result<(u64, Vec<DomainEvent>)> {
+        let batch = EventSource::next(&**self, call, BATCH)?;
+        Ok((batch.missed, batch.events.into_iter().map(DomainEvent::from_driver).collect()))
+    }
+
+    fn descriptor(&self, call: &Call) -> Result<i32> {
+        EventSource::descriptor(&**self, call)
+    }
+}
+
+impl<E: From<ObjectEvent>> Source<E> for Arc<dyn ObjectEventSource> {
+    fn next(&self, call: &Call) -> Result<(u64, Vec<E>)> {
+        let batch = ObjectEventSource::next(&**self, call, BATCH)?;
+        Ok((batch.missed, batch.events.into_iter().map(E::from).collect()))
+    }
+
+    fn descriptor(&self, call: &Call) -> Result<i32> {
+        ObjectEventSource::descriptor(&**self, call)
+    }
+}
+
+/// The events of a connection, in order: those of domains, or of another kind of objects. The iterator waits for the next one and never ends by itself.
 ///
 /// ```
 /// # let registry = virt_core::Registry::empty();
@@ -108,15 +142,15 @@ impl DomainEvent {
 /// # guest.resume()?;
 /// # Ok::<(), virt_core::Error>(())
 /// ```
-pub struct Events {
+pub struct Events<E = DomainEvent> {
     connection: Connection,
-    source: Arc<dyn EventSource>,
-    waiting: VecDeque<Notice>,
+    source: Box<dyn Source<E>>,
+    waiting: VecDeque<Notice<E>>,
 }
 
-impl Events {
-    pub(crate) fn new(connection: Connection, source: Arc<dyn EventSource>) -> Self {
-        Self { connection, source, waiting: VecDeque::new() }
+impl<E> Events<E> {
+    pub(crate) fn new(connection: Connection, source: impl Source<E> + 'static) -> Self {
+        Self { connection, source: Box::new(source), waiting: VecDeque::new() }
     }
 
     /// The next event, or nothing when this much time has passed without one.
@@ -124,12 +158,12 @@ impl Events {
     /// # Errors
     ///
     /// When the source fails; it may work again later.
-    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Notice>> {
+    pub fn next_within(&mut self, timeout: Duration) -> Result<Option<Notice<E>>> {
         if self.waiting.is_empty() {
             let source = &self.source;
             // A call whose time is up before it begins is refused; a look at what is there takes a moment too.
             let timeout = timeout.max(Duration::from_millis(1));
-            let batch = match self.connection.with_timeout(timeout).call(|call| source.next(call, BATCH)) {
+            let batch = match self.connection.with_timeout(timeout).call(|call| source.next(call)) {
                 Ok(batch) => batch,
                 Err(error) if error.code() == ErrorCode::OPERATION_TIMEOUT => return Ok(None),
                 Err(error) => return Err(error),
@@ -139,34 +173,34 @@ impl Events {
         Ok(self.waiting.pop_front())
     }
 
-    fn take(&mut self, batch: plugins_abi::EventBatch) {
-        if batch.missed > 0 {
-            self.waiting.push_back(Notice::Missed(batch.missed));
+    fn take(&mut self, (missed, events): (u64, Vec<E>)) {
+        if missed > 0 {
+            self.waiting.push_back(Notice::Missed(missed));
         }
-        self.waiting.extend(batch.events.into_iter().map(DomainEvent::from_driver).map(Notice::Event));
+        self.waiting.extend(events.into_iter().map(Notice::Event));
     }
 
     /// Waits without a deadline, but for the cancellation of `call`.
-    fn wait(&mut self, call: &Call) -> Result<Notice> {
+    fn wait(&mut self, call: &Call) -> Result<Notice<E>> {
         loop {
             if let Some(notice) = self.waiting.pop_front() {
                 return Ok(notice);
             }
-            let batch = self.source.next(call, BATCH)?;
+            let batch = self.source.next(call)?;
             self.take(batch);
         }
     }
 }
 
-impl Iterator for Events {
-    type Item = Result<Notice>;
+impl<E> Iterator for Events<E> {
+    type Item = Result<Notice<E>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.wait(Call::background()))
     }
 }
 
-impl AsFd for Events {
+impl<E> AsFd for Events<E> {
     /// Readable when there may be an event. For poll(2) only.
     fn as_fd(&self) -> BorrowedFd<'_> {
         let number = self.source.descriptor(Call::background()).unwrap_or(-1).max(0);
@@ -175,7 +209,7 @@ impl AsFd for Events {
     }
 }
 
-impl std::fmt::Debug for Events {
+impl<E> std::fmt::Debug for Events<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Events").field("waiting", &self.waiting.len()).finish_non_exhaustive()
     }
@@ -189,12 +223,11 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    pub(crate) fn new(
-        connection: &Connection,
-        mut callback: impl FnMut(Notice) + Send + 'static,
+    pub(crate) fn new<E: Send + 'static>(
+        mut events: Events<E>,
+        mut callback: impl FnMut(Notice<E>) + Send + 'static,
     ) -> Result<Self> {
         let cancellation = Cancellation::new()?;
-        let mut events = connection.events()?;
         let scope = plugins_abi::CallScope::new().cancelled_by(cancellation.clone());
         let serve = move || {
             scope.run(|call| {

@@ -1,17 +1,8 @@
 //! The care for guests that outlive their clients, from the side of the program that stays with them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use crate::Connection;
-
-static SERVES_GUESTS: AtomicBool = AtomicBool::new(false);
-
-/// Whether this program can be re-executed as the process that stays with a guest.
-pub(crate) fn serves_guests() -> bool {
-    SERVES_GUESTS.load(Ordering::Relaxed)
-}
 
 /// Lets this program be the process that stays with a guest: call it first in `main`, after registering the drivers
 /// that are linked in.
@@ -28,7 +19,6 @@ pub fn serve_guests() {
             1
         }
     });
-    SERVES_GUESTS.store(true, Ordering::Relaxed);
 }
 
 /// A guest has ended and nobody is attached: `arguments` are the URI and the UUID.

@@ -24,6 +24,8 @@ guest.resume()?;
 )]
 
 pub mod driver;
+pub mod object_log;
+pub mod sriov;
 
 #[cfg(feature = "host")]
 mod connection;
@@ -36,9 +38,21 @@ mod event;
 #[cfg(feature = "host")]
 mod guests;
 #[cfg(feature = "host")]
+mod network;
+#[cfg(feature = "host")]
+mod node_device;
+#[cfg(feature = "host")]
 mod registry;
 #[cfg(feature = "host")]
+mod secondary;
+#[cfg(feature = "host")]
+mod secret;
+#[cfg(feature = "host")]
 mod services;
+#[cfg(feature = "host")]
+mod storage_pool;
+#[cfg(feature = "host")]
+mod storage_volume;
 #[cfg(feature = "host")]
 mod stream;
 
@@ -49,18 +63,47 @@ pub use {
     domain::{Domain, DomainEntry},
     event::{DomainEvent, DomainEventKind, Events, Notice, Subscription},
     guests::serve_guests,
+    network::{Network, NetworkEntry, NetworkEvent, NetworkEventKind, NetworkPort},
+    node_device::{NodeDevice, NodeDeviceEntry, NodeDeviceEvent, NodeDeviceEventKind},
     plugins_abi::{Cancellation, loader::SearchPath},
     registry::{DriverState, FoundDriver, Registry},
+    secret::{Secret, SecretEntry, SecretEvent, SecretEventKind},
+    storage_pool::{StoragePool, StoragePoolEntry, StoragePoolEvent, StoragePoolEventKind},
+    storage_volume::{StorageVolume, StorageVolumeEntry},
     stream::Stream,
 };
 
 // The values of the calls, under the names that both faces use.
 #[cfg(feature = "host")]
 pub use plugins_abi::{
-    Affect, DefineDomain, DestroyDomain, DomainCapabilitiesRequest, DomainIdentity, DomainInfo, DomainJob,
-    DomainState, DomainStatus, DomainSummary, DomainXml, EventKind, JobKind, JobOperation, LifecycleEvent,
-    ListDomains, MemoryFlags, MetadataChange, MetadataKind, NodeInfo, OpenConsole, RebootDomain, Screenshot,
-    ShutdownDomain, StartDomain, StreamChunk, TypedParameter, TypedValue, UndefineDomain, VcpuFlags,
+    Affect, DefineDomain, DestroyDomain, DeviceChange, DomainCapabilitiesRequest, DomainIdentity, DomainInfo,
+    DomainJob, DomainState, DomainStatus, DomainSummary, DomainXml, EventKind, JobKind, JobOperation,
+    LifecycleEvent, ListDomains, MemoryFlags, MetadataChange, MetadataKind, NodeInfo, OpenConsole,
+    RebootDomain, Screenshot, ShutdownDomain, StartDomain, StreamChunk, TypedParameter, TypedValue,
+    UndefineDomain, VcpuFlags,
+};
+
+// Those of networks.
+#[cfg(feature = "host")]
+pub use plugins_abi::{
+    CreateNetwork, CreateNetworkPort, DefineNetwork, DhcpLease, ListNetworks, NetworkChange, NetworkCommand,
+    NetworkIdentity, NetworkLifecycle, NetworkPart, NetworkSummary, NetworkXml,
+};
+
+// Those of node devices.
+#[cfg(feature = "host")]
+pub use plugins_abi::{
+    CreateNodeDevice, DefineNodeDevice, ListNodeDevices, NodeDeviceLifecycle, NodeDeviceSummary,
+    NodeDeviceXml,
+};
+
+#[cfg(feature = "host")]
+pub use plugins_abi::{
+    BuildStoragePool, CreateStorageVolume, DefineSecret, DefineStoragePool, DeleteStoragePool,
+    DeleteStorageVolume, ListSecrets, ListStoragePools, ResizeStorageVolume, SecretLifecycle, SecretSummary,
+    SecretUsageKind, SecretValue, StartStoragePool, StoragePoolInfo, StoragePoolLifecycle, StoragePoolState,
+    StoragePoolSummary, StoragePoolXml, StorageVolumeInfo, StorageVolumeInfoFlags, StorageVolumeKind,
+    StorageVolumeSummary, TransferStorageVolume, WipeAlgorithm,
 };
 
 pub use plugins_abi::export_driver;

@@ -13,6 +13,8 @@ use crate::services::Services;
 
 /// The role of drivers that run guests.
 pub(crate) const HYPERVISOR: &str = "hypervisor";
+/// The role of drivers beside which a connection has no others.
+const ALONE: &str = "alone";
 
 /// The drivers of a program: those linked into it, and the plugins found on this host.
 ///
@@ -196,6 +198,17 @@ impl Registry {
         Ok(self.open(Call::background(), request)?.filled())
     }
 
+    /// Opens the driver of an application's connection; and whether it is all that the connection leads to.
+    pub(crate) fn open_connection(&self, call: &Call, request: OpenRequest) -> Result<(Slots, bool)> {
+        let uri: Uri = request.uri.parse()?;
+        let entry = self.choose(&uri, &request.role)?;
+        let roles = &entry.manifest.roles;
+        let alone = uri.is_remote()
+            || roles.iter().any(|role| role == ALONE)
+            || !roles.iter().any(|role| role == HYPERVISOR);
+        Ok((entry.driver(self)?.open(call, request)?.gated(), alone))
+    }
+
     /// Opens the driver that serves the request's URI and role, and a connection of it.
     pub(crate) fn open(&self, call: &Call, request: OpenRequest) -> Result<Slots> {
         let uri: Uri = request.uri.parse()?;
@@ -211,6 +224,10 @@ impl Registry {
             let schemes = &entry.manifest.schemes;
             if role == HYPERVISOR && uri.is_remote() {
                 return has(&entry.manifest.roles, "remote");
+            }
+            // A secondary driver can be reached by itself, under the name of its role: `nodedev:///system`.
+            if role == HYPERVISOR && !has(&entry.manifest.roles, HYPERVISOR) {
+                return has(&entry.manifest.roles, scheme);
             }
             // A secondary driver that names no schemes serves all of them.
             has(&entry.manifest.roles, role)

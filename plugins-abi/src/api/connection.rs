@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::{driver_api, driver_slots};
+use crate::driver_api;
 
 driver_api! {
     /// A driver. One object for the process; every connection is a set of slots of its own.
@@ -61,31 +61,3 @@ driver_api! {
 
 /// The host, as drivers hold it.
 pub type Host = Arc<dyn HostServices>;
-
-driver_slots! {
-    /// What a connection can do: one slot a trait, empty where its driver lacks it.
-    pub struct Slots {
-        /// Finding, defining, describing domains.
-        domains / with_domains: Domains in domains,
-        /// Starting and stopping them.
-        lifecycle / with_lifecycle: Lifecycle in lifecycle,
-        /// Their state.
-        information / with_information: DomainInformation in domain_information,
-        /// Their memory and vCPUs.
-        tuning / with_tuning: Tuning in tuning,
-        /// Their consoles and screens.
-        console / with_console: Console in console,
-        /// The host and what it can run.
-        host / with_host: HostInformation in host_information,
-        /// Conversion of foreign configuration.
-        native / with_native: NativeConfiguration in native_configuration,
-        /// What a start would do.
-        planner / with_planner: Planner in planner,
-        /// Work that goes on in domains.
-        jobs / with_jobs: Jobs in jobs,
-        /// Events.
-        events / with_events: Events in events,
-        /// The care for guests that no client looks after.
-        care / with_care: GuestCare in guest_care,
-    }
-}

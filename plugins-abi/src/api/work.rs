@@ -54,6 +54,19 @@ driver_api! {
 }
 
 driver_api! {
+    /// A reader of events of what is no domain: node devices, networks, storage pools, secrets. Every reader gets every
+    /// event of its kind.
+    pub trait ObjectEventSource in object_event_source {
+        /// The next events: waits for the first until the call's deadline, then takes what is there, at most `limit`.
+        #[api(read, "", since "1.0")]
+        fn next(&self, call: &Call, limit: u32) -> ObjectEventBatch;
+        /// A descriptor for poll(2), readable when `next` may have something. It belongs to the source.
+        #[api(read, "", since "1.0")]
+        fn descriptor(&self, call: &Call) -> i32;
+    }
+}
+
+driver_api! {
     /// The care for guests that no client looks after.
     pub trait GuestCare in guest_care {
         /// A guest has ended: carries out what its definition says about that, gives back what it held, writes the

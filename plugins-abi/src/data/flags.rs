@@ -136,6 +136,17 @@ abi_flags! {
         const CONFIG = 1 << 1;
     }
 
+    /// What a change of a device affects; neither `LIVE` nor `CONFIG`: what runs if the domain runs, else its definition.
+    /// (`virDomainDeviceModifyFlags`)
+    pub struct DeviceChange {
+        /// The running guest.
+        const LIVE = 1 << 0;
+        /// The definition, from the next start on.
+        const CONFIG = 1 << 1;
+        /// Even though the guest holds on to it: a medium that is locked is ejected.
+        const FORCE = 1 << 2;
+    }
+
     /// What a change of memory affects. (`virDomainMemoryModFlags`)
     pub struct MemoryFlags {
         /// The running guest.

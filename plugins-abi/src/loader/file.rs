@@ -8,7 +8,7 @@ use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _};
 use object::read::{ReadCache, ReadRef};
 
-use super::{refuse, refuse_because};
+use super::{HINT, refuse, refuse_because};
 use crate::Result;
 use crate::manifest::{FoundManifest, Manifest, SECTION, SIZE};
 
@@ -54,7 +54,7 @@ pub fn read_manifest(path: &Path) -> Result<FoundManifest> {
     let data = data.get(..SIZE).unwrap_or(data);
     Manifest::parse(data).ok_or_else(|| {
         refuse(path, "it is not a driver that this host understands: its manifest is of another kind")
-            .hint("build the plugin again, against the plugins-abi of this host")
+            .hint(HINT)
     })
 }
 

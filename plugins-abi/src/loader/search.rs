@@ -1,6 +1,6 @@
 //! Where plugins are looked for.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ impl SearchPath {
             }
         }
         let beside = |file: PathBuf| file.parent().map(Path::to_owned);
-        if let Some(directory) = own_object().and_then(beside) {
+        if let Some(directory) = virt_util::object::containing().and_then(beside) {
             this.push(directory, false);
         }
         if let Some(directory) = std::env::current_exe().ok().and_then(beside) {
@@ -101,25 +101,4 @@ impl SearchPath {
 
 fn has_prefix(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_bytes().starts_with(FILE_PREFIX.as_bytes()))
-}
-
-/// The file that this code was loaded from: the executable, or the shared object that contains us.
-fn own_object() -> Option<PathBuf> {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::uninit();
-    let here = (own_object as *const ()).cast::<libc::c_void>();
-    // SAFETY: `info` is writable, and dladdr fills it whenever it does not return 0.
-    let info = unsafe {
-        if libc::dladdr(here, info.as_mut_ptr()) == 0 {
-            return None;
-        }
-        info.assume_init()
-    };
-    if info.dli_fname.is_null() {
-        return None;
-    }
-    // SAFETY: dladdr returns a NUL-terminated name that lives as long as the object.
-    let name = unsafe { CStr::from_ptr(info.dli_fname) };
-    let path = PathBuf::from(OsStr::from_bytes(name.to_bytes()));
-    // For the executable itself glibc answers argv[0], which may be relative to anything.
-    path.is_absolute().then_some(path)
 }
