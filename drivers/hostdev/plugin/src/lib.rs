@@ -1,0 +1,3 @@
+//! The host device driver as a plugin.
+
+virt_core::export_driver!(virt_driver_hostdev::HostdevDriver);
