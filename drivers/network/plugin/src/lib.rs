@@ -1,0 +1,3 @@
+//! The network driver as a plugin.
+
+virt_core::export_driver!(virt_driver_network::NetworkDriver);
