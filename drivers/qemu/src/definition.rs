@@ -1,7 +1,7 @@
 //! Reading a definition as this driver does: with its own defaults and checks.
 
 use virt_conf::model::Domain;
-use virt_conf::xml::{ParseFlags, ParseOptions};
+use virt_conf::xml::{ParseOptions, locate};
 use virt_util::Result;
 use virt_util::wait::Wait;
 
@@ -20,11 +20,9 @@ pub(crate) fn parse(xml: &str, options: &ParseOptions, engine: &Engine, wait: Wa
         domain.devices.emulator = Some(emulator.to_string_lossy().into_owned());
     }
     let capabilities = engine.capabilities(&domain, wait)?;
-    let hooks = QemuHooks::new(&capabilities);
-    domain.post_parse(options, &hooks)?;
-    if !options.flags.contains(ParseFlags::SKIP_VALIDATE) {
-        domain.validate(options, &hooks)?;
-    }
+    let variables = engine.nvram_directory();
+    let hooks = QemuHooks::new(&capabilities).with_nvram_directory(&variables);
+    domain.complete(options, &hooks).map_err(|error| locate(error, xml))?;
     Ok(domain)
 }
 

@@ -2,6 +2,7 @@
 
 mod care;
 mod console;
+mod devices;
 mod domains;
 mod information;
 mod lifecycle;
@@ -9,18 +10,18 @@ mod planner;
 mod stream;
 mod tuning;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use nix::unistd::{Uid, User as Account, geteuid, gethostname};
+use nix::unistd::{geteuid, gethostname};
 use uuid::Uuid;
 use virt_core::driver::{Call, Driver, DriverEntry, Host, Manifest, OpenRequest, Session, Slots};
 use virt_util::index::Entry;
 use virt_util::root::{Location, Root};
-use virt_util::spawn::User;
 use virt_util::uri::Uri;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use crate::command::Settings;
+use crate::config::Config;
 use crate::engine::Engine;
 use crate::probe::Probes;
 use crate::state::Store;
@@ -50,14 +51,25 @@ impl Driver for QemuDriver {
         let uri: Uri = request.uri.parse()?;
         let location = location(&uri)?;
         let root = Root::open(&location, "qemu")?;
+        let config = Config::read(root.config())?;
+        let mut settings = Settings { privileged: geteuid().is_root(), ..Settings::default() };
+        config.apply(&mut settings);
+        // Nobody else can make a process somebody else's.
+        let user = if settings.privileged { config.user(location == Location::System)? } else { None };
+        if user.is_some() {
+            root.let_pass()?;
+        }
         let engine = Engine {
             probes: Probes::new(root.cache().subdir("capabilities")?),
-            settings: Settings { privileged: geteuid().is_root(), ..Settings::default() },
-            user: if location == Location::System { emulator_user() } else { None },
+            settings,
+            user,
+            owns_images: config.dynamic_ownership(),
             store: Arc::new(Store::open(root)?),
             uri: request.uri.clone(),
+            host: self.host.clone(),
+            bound: Mutex::default(),
         };
-        let connection = Arc::new(Connection { engine, uri: request.uri, _host: self.host.clone() });
+        let connection = Arc::new(Connection { engine, uri: request.uri });
         Ok(Slots::new(connection.clone())
             .with_domains(connection.clone())
             .with_lifecycle(connection.clone())
@@ -69,7 +81,8 @@ impl Driver for QemuDriver {
             .with_planner(connection.clone())
             .with_jobs(connection.clone())
             .with_events(connection.clone())
-            .with_care(connection))
+            .with_care(connection.clone())
+            .with_devices(connection))
     }
 }
 
@@ -95,26 +108,10 @@ fn location(uri: &Uri) -> Result<Location> {
     }
 }
 
-/// The user that guests of the system run as: the first that exists of those that distributions make for it.
-fn emulator_user() -> Option<User> {
-    let account = ["virt-qemu", "libvirt-qemu", "qemu"]
-        .into_iter()
-        .find_map(|name| Account::from_name(name).ok()?)?;
-    if account.uid == Uid::from_raw(0) {
-        return None;
-    }
-    let name = std::ffi::CString::new(account.name.as_str()).ok()?;
-    let groups = nix::unistd::getgrouplist(&name, account.gid).unwrap_or_default();
-    let groups = groups.into_iter().map(nix::unistd::Gid::as_raw).collect();
-    Some(User { uid: account.uid.as_raw(), gid: account.gid.as_raw(), groups })
-}
-
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) engine: Engine,
     uri: String,
-    /// Networks, storage pools and the like are asked for here.
-    _host: Host,
 }
 
 impl Connection {
@@ -125,7 +122,8 @@ impl Connection {
 }
 
 impl Session for Connection {
-    fn close(&self, _call: &Call) -> Result<()> {
+    fn close(&self, call: &Call) -> Result<()> {
+        self.engine.destroy_bound(wait_of(call));
         Ok(())
     }
 

@@ -1,23 +1,34 @@
 //! The host and what it can run.
 
 mod capabilities;
-mod document;
 mod domain_capabilities;
 mod facts;
 mod node;
+mod processor;
+mod smbios;
+mod sysfs;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use uuid::Uuid;
+use virt_conf::cpu;
+use virt_conf::domain::ARCHITECTURES;
+use virt_conf::model::Sysinfo;
+use virt_conf::xml::{FormatOptions, to_string};
 use virt_core::driver::{Call, DomainCapabilitiesRequest, HostInformation, NativeConfiguration, NodeInfo};
 use virt_util::{Error, ErrorCode, ErrorDomain, Result, file};
 
-use crate::caps::{Accelerator, Arch, Capabilities};
+use crate::caps::{Accelerator, Arch, Board, Capabilities};
 use crate::driver::Connection;
+use crate::engine::StartOptions;
+use crate::hooks::{FirmwareDescription, FirmwareOffer};
 use crate::wait_of;
-use domain_capabilities::{Abilities, Kind};
+pub use capabilities::guest;
+pub use domain_capabilities::{Abilities, Kind};
 pub(crate) use facts::facts;
+pub(crate) use smbios::tables as smbios_tables;
+pub use sysfs::Sysfs;
 
 /// Where emulators are looked for.
 const DIRECTORIES: &[&str] = &["/usr/bin", "/usr/local/bin", "/usr/libexec"];
@@ -99,7 +110,7 @@ impl HostInformation for Connection {
         );
         let host = node::host(self.host_uuid()?, user)?;
         let emulators = self.emulators(call);
-        Ok(capabilities::write(&host, &emulators))
+        Ok(capabilities::document(host, &emulators).to_string())
     }
 
     fn domain_capabilities(&self, call: &Call, request: DomainCapabilitiesRequest) -> Result<String> {
@@ -114,7 +125,13 @@ impl HostInformation for Connection {
                 None => default_emulator()?,
             },
         };
-        let capabilities = self.engine.probes.capabilities(&emulator, wait_of(call))?;
+        // The answer is about processors under the accelerator that was asked for, which is nearly always said.
+        let named = request.virtualization.as_deref().and_then(accelerator_named);
+        let probes = &self.engine.probes;
+        let capabilities = match named {
+            Some(named) => probes.with_processors(&emulator, named, wait_of(call))?,
+            None => probes.capabilities(&emulator, wait_of(call))?,
+        };
         let arch = capabilities.arch.name();
         if let Some(wanted) = architecture.filter(|wanted| *wanted != arch) {
             let sentence =
@@ -122,6 +139,10 @@ impl HostInformation for Connection {
             return Err(bad_argument(sentence));
         }
         let accelerator = accelerator(&capabilities, request.virtualization.as_deref())?;
+        let capabilities = match named {
+            Some(_) => capabilities,
+            None => probes.with_processors(&emulator, accelerator, wait_of(call))?,
+        };
         let machine = match &request.machine {
             Some(name) => capabilities.machine(accelerator, name),
             None => capabilities.default_machine(accelerator),
@@ -133,15 +154,21 @@ impl HostInformation for Connection {
                 emulator.display()
             ))
         })?;
+        let swtpm = ["/usr/bin/swtpm", "/usr/local/bin/swtpm"].iter().any(|path| Path::new(path).exists());
+        let board = Board { arch: capabilities.arch, machine: &machine.name };
         let abilities = Abilities {
             vfio: Path::new("/dev/vfio/vfio").exists()
                 && std::fs::read_dir("/sys/kernel/iommu_groups")
                     .is_ok_and(|mut groups| groups.next().is_some()),
-            swtpm: ["/usr/bin/swtpm", "/usr/local/bin/swtpm"].iter().any(|path| Path::new(path).exists()),
+            tpm_versions: if swtpm { vec!["2.0".to_owned()] } else { Vec::new() },
             rdp: Path::new("/usr/bin/qemu-rdp").exists(),
             sev_guests: sev_guests(),
+            processor: facts().processor,
+            address_bits: node::address_bits(),
+            firmware: FirmwareOffer::of(&firmwares(), board),
         };
-        Ok(domain_capabilities::write(Kind { capabilities: &capabilities, accelerator, machine, abilities }))
+        let kind = Kind { capabilities: &capabilities, accelerator, machine, abilities: &abilities };
+        Ok(kind.document().to_string())
     }
 
     fn node_info(&self, _call: &Call) -> Result<NodeInfo> {
@@ -162,11 +189,17 @@ impl HostInformation for Connection {
         Ok(capabilities.default_machine(accelerator).map_or(0, |machine| machine.max_cpus))
     }
 
-    fn cpu_models(&self, call: &Call, architecture: String) -> Result<Vec<String>> {
-        let emulator = emulator_of(&architecture).ok_or_else(|| missing_emulator(&architecture))?;
-        let capabilities = self.engine.probes.capabilities(&emulator, wait_of(call))?;
-        let under = capabilities.tcg.as_ref().or(capabilities.kvm.as_ref());
-        Ok(under.map(|under| under.cpus.iter().map(|cpu| cpu.name.clone()).collect()).unwrap_or_default())
+    fn cpu_models(&self, _call: &Call, architecture: String) -> Result<Vec<String>> {
+        if !ARCHITECTURES.contains(&architecture.as_str()) {
+            return Err(bad_argument(format!("cannot find architecture {architecture}")));
+        }
+        let models = cpu::models(&architecture)?.unwrap_or_default();
+        Ok(models.into_iter().map(str::to_owned).collect())
+    }
+
+    fn system_information(&self, call: &Call) -> Result<String> {
+        let tables = Sysinfo::Smbios(Box::new(smbios_tables(wait_of(call))?));
+        Ok(to_string(&tables, FormatOptions::default()))
     }
 }
 
@@ -177,18 +210,37 @@ fn accelerator(capabilities: &Capabilities, virtualization: Option<&str>) -> Res
         None => return Ok(Accelerator::Tcg),
         Some(name) => name,
     };
-    let accelerator = match name {
-        "qemu" => Accelerator::Tcg,
-        "kvm" => Accelerator::Kvm,
-        "hvf" => Accelerator::Hvf,
-        _ => return Err(bad_argument(format!("unknown virttype: {name}"))),
-    };
+    let accelerator =
+        accelerator_named(name).ok_or_else(|| bad_argument(format!("unknown virttype: {name}")))?;
     if capabilities.under(accelerator).is_none() {
         let sentence =
             format!("the accel '{name}' is not supported by '{}' on this host", capabilities.emulator);
         return Err(bad_argument(sentence));
     }
     Ok(accelerator)
+}
+
+/// What executes the instructions of guests of the type `name`.
+fn accelerator_named(name: &str) -> Option<Accelerator> {
+    match name {
+        "qemu" => Some(Accelerator::Tcg),
+        "kvm" => Some(Accelerator::Kvm),
+        "hvf" => Some(Accelerator::Hvf),
+        _ => None,
+    }
+}
+
+/// The descriptions of firmware that are installed, by their files' names; one in /etc takes the place of that which the
+/// distribution brings under the same name.
+fn firmwares() -> Vec<FirmwareDescription> {
+    let mut files = std::collections::BTreeMap::new();
+    for directory in ["/usr/share/qemu/firmware", "/etc/qemu/firmware"] {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(std::result::Result::ok);
+        let json = entries.filter(|entry| entry.path().extension().is_some_and(|end| end == "json"));
+        files.extend(json.map(|entry| (entry.file_name(), entry.path())));
+    }
+    let read = |path: &PathBuf| FirmwareDescription::from_json(&std::fs::read_to_string(path).ok()?).ok();
+    files.values().filter_map(read).collect()
 }
 
 /// How many guests the processor can encrypt the memory of: without and with their registers.
@@ -212,7 +264,9 @@ impl NativeConfiguration for Connection {
             return Err(bad_argument(format!("unsupported config type {format}")));
         }
         let domain = self.parse(call, &xml, false)?;
-        self.engine.prepare(domain, None, wait_of(call)).map(|prepared| prepared.line.to_shell())
+        self.engine
+            .prepare(domain, None, StartOptions::default(), wait_of(call))
+            .map(|prepared| prepared.line.to_shell())
     }
 
     fn xml_from_native(&self, _call: &Call, format: String, _configuration: String) -> Result<String> {

@@ -3,12 +3,13 @@
 mod address;
 pub mod caps;
 pub mod command;
+mod config;
 mod definition;
 mod driver;
 mod engine;
 mod event;
 pub mod hooks;
-mod host;
+pub mod host;
 mod metadata;
 pub(crate) mod model;
 pub mod monitor;

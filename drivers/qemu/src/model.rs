@@ -127,13 +127,12 @@ pub(crate) fn numa_cells(domain: &Domain) -> &[NumaCell] {
 
 /// The memory that the guest starts with, without what is plugged in, in KiB.
 pub(crate) fn initial_memory_kib(domain: &Domain) -> u64 {
-    let cells = numa_cells(domain);
-    if cells.is_empty() {
-        let total = domain.memory.map_or(0, |memory| memory.size.0);
-        let plugged: u64 = domain.devices.memories.iter().map(|memory| memory.target.size.0).sum();
-        total.saturating_sub(plugged)
-    } else {
-        cells.iter().map(|cell| cell.memory.0.0).sum()
+    match domain.memory {
+        Some(memory) => {
+            let plugged: u64 = domain.devices.memories.iter().map(|memory| memory.target.size.0).sum();
+            memory.size.0.saturating_sub(plugged)
+        }
+        None => numa_cells(domain).iter().map(|cell| cell.memory.0.0).sum(),
     }
 }
 
@@ -234,7 +233,7 @@ impl BootIndices {
     /// The order that `domain` asks for.
     pub(crate) fn of(domain: &Domain) -> Self {
         let place = |device: BootDevice| {
-            let found = domain.os.boots.iter().position(|boot| boot.dev == device);
+            let found = domain.os.boots.iter().rposition(|boot| boot.dev == device);
             found.map(|position| position as u32 + 1)
         };
         let mut floppy = place(BootDevice::Fd);

@@ -1,7 +1,13 @@
 //! What a start would do, as data: found out without doing any of it.
 
 mod choose;
+pub(crate) mod host_devices;
+mod ignored;
+mod images;
+mod passwords;
+mod plug;
 mod prepare;
+mod services;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +19,8 @@ use virt_util::spawn::{Limit, User};
 use virt_util::{Error, ErrorDomain, Result};
 
 use crate::command::CommandLine;
-use crate::engine::Step;
+use crate::engine::{Secrets, Step};
+pub(crate) use ignored::ignored;
 
 /// The version of the JSON form.
 const VERSION: u32 = 1;
@@ -26,8 +33,8 @@ pub(crate) struct Prepared {
     pub(crate) steps: Vec<Step>,
     /// The emulator's command line, which is in one of the steps.
     pub(crate) line: CommandLine,
-    /// The key that opens the guest's secrets.
-    pub(crate) master_key: [u8; 32],
+    /// What is in none of the steps.
+    pub(crate) secrets: Secrets,
     /// Elements of the definition that this driver does not act on, as paths.
     pub(crate) ignored: Vec<String>,
     /// What was chosen because the definition leaves it open; another start may choose otherwise.

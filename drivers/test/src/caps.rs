@@ -1,8 +1,16 @@
 //! What the simulated host and hypervisor are and can do, as data and as libvirt's documents.
 
-use std::fmt::Write as _;
-
-use virt_conf::model::DomainType;
+use virt_conf::domain::ARCHITECTURES;
+use virt_conf::model::capabilities::{
+    CapabilitiesCpu, GuestArchitecture, GuestCapabilities, GuestDomain, GuestFeatures, HostCapabilities,
+    HostCell, HostCellCpu, HostCellCpus, HostCells, HostPages, HostTopology, NamedFlags, PageSize,
+    PowerManagement, SecurityModel,
+};
+use virt_conf::model::domain_capabilities::{
+    CpuCapabilities, CpuModeCapability, CpuModeSupport, CustomSupport, FeatureCapabilities, HostModelSupport,
+    SevCapability, SgxCapability,
+};
+use virt_conf::model::{Capabilities, DomainCapabilities, DomainType, Kib};
 use virt_conf::xml::Value as _;
 use virt_core::driver::{DomainCapabilitiesRequest, NodeInfo, Result};
 
@@ -29,47 +37,6 @@ const PAGE_SIZES: [u64; 4] = [4, 8, 2048, 1_048_576];
 /// The NUMA nodes of the default host.
 const CELLS: [Cell; 2] =
     [Cell { memory: 2_097_152, page_size: 4, cpus: 8 }, Cell { memory: 4_194_304, page_size: 8, cpus: 8 }];
-
-/// Architectures that libvirt has names for.
-const ARCHITECTURES: &[&str] = &[
-    "aarch64",
-    "alpha",
-    "armv6l",
-    "armv7b",
-    "armv7l",
-    "cris",
-    "i686",
-    "ia64",
-    "lm32",
-    "loongarch64",
-    "m68k",
-    "microblaze",
-    "microblazeel",
-    "mips",
-    "mips64",
-    "mips64el",
-    "mipsel",
-    "openrisc",
-    "parisc",
-    "parisc64",
-    "ppc",
-    "ppc64",
-    "ppc64le",
-    "ppcemb",
-    "ppcle",
-    "riscv32",
-    "riscv64",
-    "s390",
-    "s390x",
-    "sh4",
-    "sh4eb",
-    "sparc",
-    "sparc64",
-    "unicore32",
-    "x86_64",
-    "xtensa",
-    "xtensaeb",
-];
 
 /// A NUMA node.
 struct Cell {
@@ -102,86 +69,68 @@ pub(crate) fn free_memory() -> u64 {
 
 /// The capabilities document.
 pub(crate) fn host(has_cells: bool) -> String {
-    let pages: String =
-        PAGE_SIZES.iter().map(|size| format!("      <pages unit='KiB' size='{size}'/>\n")).collect();
-    let cells: &[Cell] = if has_cells { &CELLS } else { &[] };
-    let guests: String = OS_TYPES.iter().map(|os_type| guest(os_type)).collect();
-    format!(
-        "<capabilities>
-
-  <host>
-    <cpu>
-      <arch>{ARCHITECTURE}</arch>
-      <features>
-        <pae/>
-        <nonpae/>
-      </features>
-{pages}    </cpu>
-    <power_management/>
-    <iommu support='no'/>
-    <topology>
-      <cells num='{}'>
-{}      </cells>
-    </topology>
-    <secmodel>
-      <model>testSecurity</model>
-      <doi></doi>
-    </secmodel>
-  </host>
-
-{guests}</capabilities>
-",
-        cells.len(),
-        topology(cells),
-    )
+    let pages = PAGE_SIZES.iter().map(|size| HostPages { size: PageSize(*size), count: None }).collect();
+    let cells = if has_cells { topology(&CELLS) } else { Vec::new() };
+    let document = Capabilities {
+        host: HostCapabilities {
+            cpu: CapabilitiesCpu {
+                architecture: ARCHITECTURE.to_owned(),
+                features: NamedFlags { names: vec!["pae".to_owned(), "nonpae".to_owned()] },
+                pages,
+                ..CapabilitiesCpu::default()
+            },
+            power_management: Some(PowerManagement::default()),
+            iommu: Some(false),
+            topology: Some(HostTopology { cells: HostCells::from(cells), ..HostTopology::default() }),
+            security_models: vec![SecurityModel {
+                model: "testSecurity".to_owned(),
+                ..SecurityModel::default()
+            }],
+            ..HostCapabilities::default()
+        },
+        guests: OS_TYPES.into_iter().map(guest).collect(),
+    };
+    document.to_string()
 }
 
-fn topology(cells: &[Cell]) -> String {
-    let (mut out, mut first_cpu) = (String::new(), 0);
-    for (id, cell) in cells.iter().enumerate() {
+fn topology(cells: &[Cell]) -> Vec<HostCell> {
+    let mut first_cpu = 0;
+    let describe = |(id, cell): (u32, &Cell)| {
         let Cell { memory, page_size, cpus } = cell;
-        let mut line = |text: String| {
-            out.push_str("        ");
-            out.push_str(&text);
-            out.push('\n');
+        let pages = |size, count| HostPages { size: PageSize(size), count: Some(count) };
+        let cpu = |core: u32| HostCellCpu {
+            id: first_cpu + core,
+            socket: Some(id.cast_signed()),
+            die: Some(0),
+            cluster: Some(0),
+            core: Some(core.cast_signed()),
+            siblings: Some(std::iter::once(first_cpu + core).collect()),
         };
-        line(format!("<cell id='{id}'>"));
-        line(format!("  <memory unit='KiB'>{memory}</memory>"));
-        line(format!("  <pages unit='KiB' size='{page_size}'>524288</pages>"));
-        for size in [2048, 1_048_576] {
-            line(format!("  <pages unit='KiB' size='{size}'>0</pages>"));
-        }
-        line(format!("  <cpus num='{cpus}'>"));
-        for core in 0..*cpus {
-            let cpu = first_cpu + core;
-            line(format!(
-                "    <cpu id='{cpu}' socket_id='{id}' die_id='0' cluster_id='0' core_id='{core}' siblings='{cpu}'/>"
-            ));
-        }
-        line("  </cpus>".to_owned());
-        line("</cell>".to_owned());
+        let list: Vec<_> = (0..*cpus).map(cpu).collect();
         first_cpu += cpus;
-    }
-    out
+        HostCell {
+            id,
+            memory: Some(Kib(*memory)),
+            pages: vec![pages(*page_size, 524_288), pages(2048, 0), pages(1_048_576, 0)],
+            cpus: Some(HostCellCpus::from(list)),
+            ..HostCell::default()
+        }
+    };
+    (0..).zip(cells).map(describe).collect()
 }
 
-fn guest(os_type: &str) -> String {
-    format!(
-        "  <guest>
-    <os_type>{os_type}</os_type>
-    <arch name='{ARCHITECTURE}'>
-      <wordsize>32</wordsize>
-      <emulator>{EMULATOR}</emulator>
-      <domain type='test'/>
-    </arch>
-    <features>
-      <pae/>
-      <nonpae/>
-    </features>
-  </guest>
-
-"
-    )
+fn guest(os_type: &str) -> GuestCapabilities {
+    GuestCapabilities {
+        os_type: os_type.to_owned(),
+        arch: GuestArchitecture {
+            name: ARCHITECTURE.to_owned(),
+            wordsize: 32,
+            emulator: Some(EMULATOR.to_owned()),
+            domains: vec![GuestDomain { domain_type: DomainType::Test, ..GuestDomain::default() }],
+            ..GuestArchitecture::default()
+        },
+        features: GuestFeatures { pae: true, nonpae: true, ..GuestFeatures::default() },
+    }
 }
 
 /// The domain capabilities document.
@@ -191,37 +140,38 @@ pub(crate) fn domain(request: &DomainCapabilitiesRequest) -> Result<String> {
         return Err(error::argument(format!("unknown architecture: {architecture}")));
     }
     let kind = request.virtualization.as_deref().unwrap_or("test");
-    if DomainType::parse(kind).is_err() {
-        return Err(error::argument(format!("unknown virttype: {kind}")));
-    }
-    let mut out = String::from("<domainCapabilities>\n");
-    let mut text = |name: &str, value: &str| {
-        // A String takes every write.
-        let _ = writeln!(out, "  <{name}>{}</{name}>", escaped(value));
+    let domain_type =
+        DomainType::parse(kind).map_err(|_| error::argument(format!("unknown virttype: {kind}")))?;
+    let document = DomainCapabilities {
+        path: request.emulator.clone(),
+        domain_type,
+        machine: request.machine.clone(),
+        arch: architecture.to_owned(),
+        cpu: Some(CpuCapabilities {
+            modes: vec![
+                CpuModeCapability::HostPassthrough(CpuModeSupport::default()),
+                CpuModeCapability::Maximum(CpuModeSupport::default()),
+                CpuModeCapability::HostModel(HostModelSupport::default()),
+                CpuModeCapability::Custom(CustomSupport::default()),
+            ],
+        }),
+        features: FeatureCapabilities {
+            sev: Some(SevCapability::No),
+            sgx: Some(SgxCapability::No),
+            ..FeatureCapabilities::default()
+        },
+        ..DomainCapabilities::default()
     };
-    if let Some(path) = &request.emulator {
-        text("path", path);
-    }
-    text("domain", kind);
-    if let Some(machine) = &request.machine {
-        text("machine", machine);
-    }
-    text("arch", architecture);
-    out.push_str("  <cpu>\n");
-    for mode in ["host-passthrough", "maximum", "host-model", "custom"] {
-        let _ = writeln!(out, "    <mode name='{mode}' supported='no'/>");
-    }
-    out.push_str("  </cpu>\n  <devices>\n  </devices>\n  <features>\n");
-    for feature in ["sev", "sgx"] {
-        let _ = writeln!(out, "    <{feature} supported='no'/>");
-    }
-    out.push_str("  </features>\n</domainCapabilities>\n");
-    Ok(out)
+    Ok(document.to_string())
 }
 
-fn escaped(text: &str) -> String {
-    let entities = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('\'', "&apos;"), ('"', "&quot;")];
-    entities.iter().fold(text.to_owned(), |text, (character, entity)| text.replace(*character, entity))
+/// The CPU models that guests of an architecture can have; none where any name is taken.
+pub(crate) fn cpu_models(architecture: &str) -> Result<Vec<String>> {
+    if !ARCHITECTURES.contains(&architecture) {
+        return Err(error::argument(format!("cannot find architecture {architecture}")));
+    }
+    let models = virt_conf::cpu::models(architecture)?.unwrap_or_default();
+    Ok(models.into_iter().map(str::to_owned).collect())
 }
 
 /// The SMBIOS tables of the simulated host.

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use roxmltree::{Document, Node as Element};
+use uuid::Uuid;
+use virt_conf::model::Domain;
 use virt_core::driver::{DomainState, Error, ErrorCode, ErrorDomain, NodeInfo, Result};
 
+use crate::definition::{self, Definition};
 use crate::engine::{Beginning, Node};
-use crate::{caps, definition, error};
+use crate::{caps, error};
 
 /// The namespace of this driver's own elements in a domain.
 const NAMESPACE: &str = "http://libvirt.org/schemas/domain/test/1.0";
@@ -40,11 +43,21 @@ const DEFAULT_GUEST: &str = "
   </devices>
 </domain>";
 
+/// Its name and UUID, as they stand there.
+const DEFAULT_NAME: &str = "test";
+const DEFAULT_UUID: Uuid = Uuid::from_u128(0x6695_eb01_f6a4_8304_79aa_97f2_502e_193f);
+
 /// The default host, with its guest running.
 pub(crate) fn default_node() -> Result<Node> {
     let node = Node::new(caps::node_info(), true);
-    let domain = definition::read(DEFAULT_GUEST, false)?;
-    node.begin_with(domain, RUNNING)?;
+    let read = || definition::read(DEFAULT_GUEST, false);
+    let later = Definition::later(move || {
+        read().unwrap_or_else(|error| {
+            log::error!("the default guest: {error}");
+            Domain::default()
+        })
+    });
+    node.begin_with(DEFAULT_NAME, DEFAULT_UUID, later, RUNNING)?;
     Ok(node)
 }
 
@@ -142,7 +155,8 @@ fn begin(node: &Node, element: Element<'_, '_>) -> Result<()> {
         let sentence = "domain with managedsave data can only have runstate 'shutoff'";
         return Err(refuse(sentence, ErrorDomain::TEST));
     }
-    node.begin_with(domain, beginning)
+    let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
+    node.begin_with(&domain.name.clone(), uuid, domain.into(), beginning)
 }
 
 /// The text of an element, with the namespaces that the document declares around it.
@@ -178,4 +192,15 @@ fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T> {
 
 fn refuse(sentence: impl AsRef<str>, domain: ErrorDomain) -> Error {
     Error::new(ErrorCode::XML_ERROR, domain, sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_guest_is_who_it_is_said_to_be() {
+        let domain = definition::read(DEFAULT_GUEST, true).unwrap();
+        assert_eq!((&*domain.name, domain.uuid), (DEFAULT_NAME, Some(DEFAULT_UUID)));
+    }
 }

@@ -1,4 +1,4 @@
-//! The console of a simulated guest: it shows boot messages, and a small shell that answers.
+//! The console of a simulated guest, which shows boot messages and has a small shell that answers, and its channels.
 
 mod shell;
 
@@ -25,7 +25,8 @@ pub(crate) struct Port(Mutex<Line>);
 
 #[derive(Debug)]
 struct Line {
-    shell: Shell,
+    /// Who answers; on a channel there is only an echo.
+    shell: Option<Shell>,
     /// What the guest said and nobody has read.
     said: VecDeque<u8>,
     hung_up: bool,
@@ -37,22 +38,27 @@ struct Line {
 impl Port {
     /// The console of a guest that boots now.
     pub(crate) fn new(guest: &str) -> Self {
-        let port = Self(Mutex::new(Line {
-            shell: Shell::new(guest),
-            said: VecDeque::new(),
-            hung_up: false,
-            listener: None,
-            listeners: 0,
-        }));
+        let port = Self::with(Some(Shell::new(guest)));
         port.boot();
         port
+    }
+
+    /// A channel, which sends back what it is sent.
+    pub(crate) fn channel() -> Self {
+        Self::with(None)
+    }
+
+    fn with(shell: Option<Shell>) -> Self {
+        let (said, hung_up, listener, listeners) = (VecDeque::new(), false, None, 0);
+        Self(Mutex::new(Line { shell, said, hung_up, listener, listeners }))
     }
 
     /// The guest boots again.
     pub(crate) fn boot(&self) {
         let mut line = self.lock();
-        let messages = line.shell.boot();
-        line.say(&messages);
+        if let Some(messages) = line.shell.as_mut().map(Shell::boot) {
+            line.say(&messages);
+        }
     }
 
     /// The guest is off: whoever listens reads to the end.
@@ -73,7 +79,8 @@ impl Port {
         let ready = Arc::new(EventFd::from_flags(flags).map_err(error::descriptor)?);
         let mut line = self.lock();
         if line.listener.is_some() && !force {
-            let sentence = "Active console session exists for this domain";
+            let what = if line.shell.is_some() { "console session" } else { "channel stream" };
+            let sentence = format!("Active {what} exists for this domain");
             return Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::TEST, sentence));
         }
         line.wake();
@@ -154,13 +161,17 @@ impl Stream for ConsoleStream {
             let closed = "the console is closed";
             return Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::STREAMS, closed));
         }
-        let (answer, request) = line.shell.hear(&data);
+        let length = data.len() as u64;
+        let (answer, request) = match &mut line.shell {
+            Some(shell) => shell.hear(&data),
+            None => (data, None),
+        };
         line.say(&answer);
         drop(line);
         if let Some(request) = request {
             self.node.guest_asks(self.guest, request);
         }
-        Ok(data.len() as u64)
+        Ok(length)
     }
 
     fn finish(&self, _: &Call) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Domain XML: what this hypervisor adds to reading it, and how it is written.
 
 use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 
 use virt_conf::domain::{DeviceMut, DomainHooks, Features};
 use virt_conf::model::{Domain, VideoType};
@@ -8,6 +10,45 @@ use virt_conf::xml::{FormatFlags, FormatOptions, ParseFlags, ParseOptions};
 use virt_core::driver::Result;
 
 use crate::caps;
+
+/// A domain's definition, or what runs of it. The one that is there from the beginning is read when somebody first looks
+/// at it: lists and look-ups do not, and are what many a process opens the default host for.
+#[derive(Clone)]
+pub(crate) struct Definition(Arc<LazyLock<Domain, Box<dyn FnOnce() -> Domain + Send>>>);
+
+impl Definition {
+    /// What `read` will answer.
+    pub(crate) fn later(read: impl FnOnce() -> Domain + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(read))))
+    }
+
+    /// Changes this one; its clones stay as they are.
+    pub(crate) fn edit(&mut self, change: impl FnOnce(&mut Domain)) {
+        let mut domain = Domain::clone(self);
+        change(&mut domain);
+        *self = domain.into();
+    }
+}
+
+impl From<Domain> for Definition {
+    fn from(domain: Domain) -> Self {
+        Self::later(|| domain)
+    }
+}
+
+impl Deref for Definition {
+    type Target = Domain;
+
+    fn deref(&self) -> &Domain {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Definition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 /// What the names of the host's ends of interfaces begin with.
 const INTERFACE_PREFIX: &str = "testnet";
@@ -60,6 +101,13 @@ pub(crate) fn read(xml: &str, strict: bool) -> Result<Domain> {
     let mut domain = Domain::from_xml(xml, &options, &Hooks)?;
     name_interfaces(&mut domain);
     Ok(domain)
+}
+
+/// Fills in what a definition leaves open once it has one device more or another, and checks it.
+pub(crate) fn complete(domain: &mut Domain) -> Result<()> {
+    domain.complete(&ParseOptions::from(ParseFlags::INACTIVE), &Hooks)?;
+    name_interfaces(domain);
+    Ok(())
 }
 
 /// Writes a definition, or what runs.

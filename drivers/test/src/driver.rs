@@ -8,8 +8,8 @@ use uuid::Uuid;
 use virt_conf::xml::FormatFlags;
 use virt_core::driver::*;
 
-use crate::engine::{Guest, Node};
-use crate::{caps, config, definition, error, plan, screen};
+use crate::engine::{Guest, Node, Wanted, devices};
+use crate::{caps, config, definition, error, fault, native, plan, screen};
 
 /// The path of the default host.
 const DEFAULT: &str = "/default";
@@ -27,7 +27,7 @@ impl DriverEntry for TestDriver {
         version: env!("CARGO_PKG_VERSION"),
         description: "Simulated guests",
         schemes: &["test"],
-        roles: &["hypervisor"],
+        roles: &["hypervisor", "alone"],
     };
 
     fn create(_: Host) -> Result<Self> {
@@ -36,25 +36,35 @@ impl DriverEntry for TestDriver {
 }
 
 impl Driver for TestDriver {
-    fn open(&self, _: &Call, request: OpenRequest) -> Result<Slots> {
+    fn open(&self, call: &Call, request: OpenRequest) -> Result<Slots> {
         let uri: Uri = request.uri.parse()?;
+        let faults = fault::asked_for(&uri)?;
+        if let Some(faults) = &faults {
+            faults(call, &driver::method::open)?;
+        }
         let node = match uri.path() {
             "" | "/" => return Err(error::argument("testOpen: supply a path or use test:///default")),
             DEFAULT => self.default_node()?,
             file => Arc::new(config::node_from_file(Path::new(file))?),
         };
         let connection = Arc::new(TestConnection { node, uri: request.uri, autodestroy: Mutex::default() });
-        Ok(Slots::new(connection.clone())
+        let slots = Slots::new(connection.clone())
             .with_domains(connection.clone())
             .with_lifecycle(connection.clone())
             .with_information(connection.clone())
             .with_tuning(connection.clone())
             .with_console(connection.clone())
             .with_host(connection.clone())
+            .with_native(connection.clone())
             .with_planner(connection.clone())
             .with_jobs(connection.clone())
             .with_events(connection.clone())
-            .with_care(connection))
+            .with_care(connection.clone())
+            .with_devices(connection);
+        Ok(match faults {
+            Some(faults) => slots.watched(&faults),
+            None => slots,
+        })
     }
 }
 
@@ -373,6 +383,19 @@ impl Console for TestConnection {
         Ok(Arc::new(stream))
     }
 
+    fn open_channel(
+        &self,
+        _: &Call,
+        domain: Uuid,
+        name: Option<String>,
+        flags: OpenConsole,
+    ) -> Result<Arc<dyn Stream>> {
+        checked(flags.only(OpenConsole::FORCE, "testDomainOpenChannel"))?;
+        let port = self.node.ask(domain, |guest| guest.channel_of(name.as_deref()))??;
+        let stream = port.open(&self.node, domain, flags.contains(OpenConsole::FORCE))?;
+        Ok(Arc::new(stream))
+    }
+
     fn screenshot(&self, _: &Call, domain: Uuid, _screen: u32) -> Result<Screenshot> {
         self.node.ask(domain, |_| screen::picture())
     }
@@ -399,8 +422,22 @@ impl HostInformation for TestConnection {
         Ok(caps::MAXIMUM_VCPUS)
     }
 
+    fn cpu_models(&self, _: &Call, architecture: String) -> Result<Vec<String>> {
+        caps::cpu_models(&architecture)
+    }
+
     fn system_information(&self, _: &Call) -> Result<String> {
         Ok(caps::SYSTEM_INFORMATION.to_owned())
+    }
+}
+
+impl NativeConfiguration for TestConnection {
+    fn xml_from_native(&self, _: &Call, format: String, configuration: String) -> Result<String> {
+        native::to_xml(&format, &configuration)
+    }
+
+    fn xml_to_native(&self, _: &Call, format: String, xml: String) -> Result<String> {
+        native::from_xml(&format, &xml)
     }
 }
 
@@ -441,6 +478,37 @@ impl Jobs for TestConnection {
 impl Events for TestConnection {
     fn subscribe(&self, _: &Call, from: Option<u64>) -> Result<Arc<dyn EventSource>> {
         Ok(Arc::new(self.node.subscribe(from)?))
+    }
+}
+
+/// What attaching and detaching can affect; only an update can be forced.
+const DEVICE_FLAGS: DeviceChange = DeviceChange::LIVE.union(DeviceChange::CONFIG);
+
+/// The part of a device call's flags that says what is affected.
+fn affect_of(flags: DeviceChange) -> Affect {
+    Affect::from_bits_truncate(flags.bits())
+}
+
+impl Devices for TestConnection {
+    fn attach(&self, _: &Call, domain: Uuid, xml: String, flags: DeviceChange) -> Result<()> {
+        checked(flags.only(DEVICE_FLAGS, "testDomainAttachDeviceFlags"))?;
+        self.node.attach_device(domain, &devices::read(&xml)?, affect_of(flags))
+    }
+
+    fn detach(&self, _: &Call, domain: Uuid, xml: String, flags: DeviceChange) -> Result<()> {
+        checked(flags.only(DEVICE_FLAGS, "testDomainDetachDeviceFlags"))?;
+        let wanted = Wanted::Like(Box::new(devices::read(&xml)?));
+        self.node.detach_device(domain, &wanted, affect_of(flags))
+    }
+
+    fn detach_alias(&self, _: &Call, domain: Uuid, alias: String, flags: DeviceChange) -> Result<()> {
+        checked(flags.only(DEVICE_FLAGS, "testDomainDetachDeviceAlias"))?;
+        self.node.detach_device(domain, &Wanted::Alias(alias), affect_of(flags))
+    }
+
+    fn update(&self, _: &Call, domain: Uuid, xml: String, flags: DeviceChange) -> Result<()> {
+        checked(flags.only(DeviceChange::all(), "testDomainUpdateDeviceFlags"))?;
+        self.node.update_device(domain, &devices::read(&xml)?, affect_of(flags))
     }
 }
 

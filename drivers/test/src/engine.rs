@@ -1,5 +1,6 @@
 //! The simulated host: its guests and everything that can be done to them, on plain values.
 
+pub(crate) mod devices;
 mod events;
 mod guest;
 mod guests;
@@ -15,9 +16,11 @@ use virt_core::driver::{
     NodeInfo, Result, ShutoffReason, StoppedDetail, UndefinedDetail,
 };
 
+pub(crate) use devices::Wanted;
 pub(crate) use events::Reader;
 pub(crate) use guest::Guest;
 
+use crate::definition::Definition;
 use crate::error;
 use events::{EventLog, Occurrence};
 use guests::Guests;
@@ -51,15 +54,20 @@ impl Node {
     }
 
     /// Adds a guest that was there from the beginning; nobody is told.
-    pub(crate) fn begin_with(&self, domain: Domain, beginning: Beginning) -> Result<()> {
-        let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
+    pub(crate) fn begin_with(
+        &self,
+        name: &str,
+        uuid: Uuid,
+        definition: Definition,
+        beginning: Beginning,
+    ) -> Result<()> {
         let mut guests = self.write();
-        if guests.owner_of(&domain, uuid)?.is_some() {
-            return Err(error::invalid(format!("domain '{}' is already active", domain.name)));
+        if guests.owner_of(name, uuid)?.is_some() {
+            return Err(error::invalid(format!("domain '{name}' is already active")));
         }
-        let mut guest = Guest::defined(uuid, domain.clone());
+        let mut guest = Guest::defined(uuid, name, definition.clone());
         if beginning.state.is_active() {
-            guest.run_as(guests.next_id(), domain, beginning.state, 0);
+            guest.run_as(guests.next_id(), Some(definition), beginning.state, 0);
         }
         if beginning.transient {
             guest.config = None;
@@ -100,13 +108,15 @@ impl Node {
     pub(crate) fn define(&self, domain: Domain) -> Result<DomainIdentity> {
         let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
         let mut guests = self.write();
-        let detail = if guests.owner_of(&domain, uuid)?.is_none() {
-            guests.add(Guest::defined(uuid, domain));
+        let name = domain.name.clone();
+        let definition = Definition::from(domain);
+        let detail = if guests.owner_of(&name, uuid)?.is_none() {
+            guests.add(Guest::defined(uuid, &name, definition));
             DefinedDetail::Added
         } else {
             guests.change(uuid, |guest| {
                 guest.updated = guest.is_active();
-                guest.config = Some(Arc::new(domain));
+                guest.config = Some(definition);
                 Ok(())
             })?;
             DefinedDetail::Updated
@@ -146,7 +156,7 @@ impl Node {
         guests.change(uuid, |guest| {
             name.clone_into(&mut guest.name);
             if let Some(config) = &mut guest.config {
-                name.clone_into(&mut Arc::make_mut(config).name);
+                config.edit(|domain| name.clone_into(&mut domain.name));
             }
             Ok(())
         })?;
@@ -176,7 +186,7 @@ impl Node {
     pub(crate) fn start_transient(&self, domain: Domain, paused: bool) -> Result<DomainIdentity> {
         let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
         let mut guests = self.write();
-        match guests.owner_of(&domain, uuid)? {
+        match guests.owner_of(&domain.name, uuid)? {
             Some(guest) if guest.is_active() => {
                 return Err(error::invalid(format!("domain '{}' is already active", domain.name)));
             }

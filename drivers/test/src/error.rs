@@ -50,3 +50,9 @@ pub(crate) fn file(path: &Path, error: std::io::Error) -> Error {
 pub(crate) fn descriptor(errno: nix::errno::Errno) -> Error {
     Error::system(ErrorDomain::TEST, "cannot create an eventfd", errno)
 }
+
+/// Text as it stands in a document.
+pub(crate) fn escaped(text: &str) -> String {
+    let entities = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('\'', "&apos;"), ('"', "&quot;")];
+    entities.iter().fold(text.to_owned(), |text, (character, entity)| text.replace(*character, entity))
+}

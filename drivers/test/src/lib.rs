@@ -7,6 +7,8 @@ mod definition;
 mod driver;
 mod engine;
 mod error;
+mod fault;
+mod native;
 mod plan;
 mod screen;
 

@@ -20,7 +20,8 @@ pub(super) fn assign(domain: &mut Domain, context: Context<'_>) -> Result<()> {
         })) = entry.info.address
         {
             if used.contains(&(cssid, ssid, devno)) {
-                return Err(Error::internal(
+                return Err(Error::new(
+                    ErrorCode::XML_ERROR,
                     ErrorDomain::DOMAIN,
                     format!("The CCW devno '{cssid:x}.{ssid:x}.{devno:04x}' is in use already "),
                 ));

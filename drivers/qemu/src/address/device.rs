@@ -1,10 +1,10 @@
 //! All devices that have addresses, with what each needs of a bus.
 
 use virt_conf::model::{
-    Controller, ControllerKind, DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, FilesystemDriverType,
-    HostdevKind, InputBus, InterfaceKind, IommuModel, MemoryBalloonModel, MemoryModel, PanicModel, PciModel,
-    ScsiModel, SerialTargetModel, SoundModel, SubsystemDevice, UsbModel, VideoType, VirtioModel,
-    WatchdogModel,
+    Controller, ControllerKind, DeviceAddress, DeviceInfo, Devices, DiskBus, DiskModel, Domain,
+    FilesystemDriverType, HostdevKind, InputBus, InterfaceKind, IommuModel, MemoryBalloonModel, MemoryModel,
+    PanicModel, PciModel, PciSlot, ScsiModel, SerialTargetModel, SoundModel, SubsystemDevice, UsbModel,
+    VideoType, VirtioModel, WatchdogModel,
 };
 
 use super::Context;
@@ -37,6 +37,9 @@ pub(super) enum Class {
     Pstore,
 }
 
+/// The first position of a `<hostdev>`, after those of interfaces.
+const AFTER_INTERFACES: usize = 1 << 20;
+
 /// One device that may have an address.
 pub(super) struct Entry<'a> {
     pub class: Class,
@@ -44,6 +47,8 @@ pub(super) struct Entry<'a> {
     pub position: usize,
     /// What it needs of a PCI bus; nothing: it is no PCI device.
     pub needs: Connect,
+    /// The device of the host that is handed through.
+    pub host: Option<PciSlot>,
     /// Whether virtio stands between guest and device, on whatever bus.
     pub virtio: bool,
     /// Which USB controller it is.
@@ -70,6 +75,15 @@ impl Wants {
         Self { pci, pcie, virtio: pcie, nothing: Connect::empty() }
     }
 
+    /// A part of the root complex, where there is one.
+    fn integrated(&self) -> Connect {
+        if self.pcie.contains(Connect::PCIE_DEVICE) {
+            (self.pcie - Connect::HOTPLUG) | Connect::INTEGRATED
+        } else {
+            self.pci
+        }
+    }
+
     fn generation(&self, model: Option<VirtioModel>) -> Connect {
         match model {
             Some(VirtioModel::Transitional) => self.pci,
@@ -84,8 +98,8 @@ fn controller_needs(controller: &Controller, wants: &Wants) -> (Connect, bool) {
         ControllerKind::Pci(pci) => (pci.model.map(bridge_needs).unwrap_or_default(), false),
         ControllerKind::Usb(usb) => match usb.model {
             Some(UsbModel::NecXhci | UsbModel::QemuXhci) => (wants.pcie, false),
-            Some(UsbModel::None | UsbModel::Qusb1 | UsbModel::Qusb2) | None => (wants.nothing, false),
-            Some(_) => (wants.pci, false),
+            Some(UsbModel::None | UsbModel::Qusb1 | UsbModel::Qusb2) => (wants.nothing, false),
+            Some(_) | None => (wants.pci, false),
         },
         ControllerKind::Scsi(scsi) => match scsi.model {
             Some(ScsiModel::VirtioScsi) => (wants.virtio, true),
@@ -115,18 +129,29 @@ fn bridge_needs(model: PciModel) -> Connect {
 pub(super) fn entries<'a>(devices: &'a mut Devices, context: Context<'_>) -> Vec<Entry<'a>> {
     let wants = Wants::of(context, devices);
     let mut all = Vec::new();
+    let mut hosts = Vec::new();
     let mut add = |class, position, needs, virtio, usb, info: &'a mut DeviceInfo| {
-        all.push(Entry { class, position, needs, virtio, usb, info });
+        all.push(Entry { class, position, needs, host: None, virtio, usb, info });
     };
     for (at, disk) in devices.disks.iter_mut().enumerate() {
         if disk.target.bus == Some(DiskBus::Virtio) {
-            add(Class::Disk, at, wants.generation(disk.model), true, None, &mut disk.info);
+            add(
+                Class::Disk,
+                at,
+                wants.generation(disk.model.and_then(DiskModel::virtio)),
+                true,
+                None,
+                &mut disk.info,
+            );
         }
     }
     for (at, interface) in devices.interfaces.iter_mut().enumerate() {
         if let InterfaceKind::Hostdev(hostdev) = &interface.kind {
             let usb = !matches!(hostdev.source.address, Some(virt_conf::model::HostDeviceAddress::Pci(_)));
             let needs = if usb { wants.nothing } else { wants.pcie };
+            if let Some(virt_conf::model::HostDeviceAddress::Pci(address)) = hostdev.source.address {
+                hosts.push((at, address.slot));
+            }
             add(Class::Hostdev, at, needs, false, None, &mut interface.info);
             continue;
         }
@@ -149,6 +174,9 @@ pub(super) fn entries<'a>(devices: &'a mut Devices, context: Context<'_>) -> Vec
     }
     for (at, hostdev) in devices.hostdevs.iter_mut().enumerate() {
         let HostdevKind::Subsystem(subsystem) = &hostdev.kind else { continue };
+        if let SubsystemDevice::Pci(pci) = &subsystem.device {
+            hosts.push((at + AFTER_INTERFACES, pci.source.address.slot));
+        }
         let (needs, virtio) = match &subsystem.device {
             SubsystemDevice::Pci(_) => (wants.pcie, false),
             SubsystemDevice::Mdev(mdev) => match mdev.model {
@@ -159,7 +187,19 @@ pub(super) fn entries<'a>(devices: &'a mut Devices, context: Context<'_>) -> Vec
             SubsystemDevice::ScsiHost(host) => (wants.generation(host.model), true),
             SubsystemDevice::Usb(_) | SubsystemDevice::Scsi(_) => (wants.nothing, false),
         };
-        add(Class::Hostdev, at + 1000, needs, virtio, None, &mut hostdev.info);
+        add(Class::Hostdev, at + AFTER_INTERFACES, needs, virtio, None, &mut hostdev.info);
+    }
+    for (at, video) in devices.videos.iter_mut().enumerate() {
+        let kind = video.model.as_ref().and_then(|model| model.kind);
+        let (needs, virtio) = match kind {
+            Some(VideoType::Virtio) => (wants.virtio, true),
+            Some(VideoType::Bochs) => (wants.pcie, false),
+            Some(VideoType::Vga | VideoType::Cirrus | VideoType::Vmvga | VideoType::Qxl) => {
+                (wants.pci, false)
+            }
+            _ => (wants.nothing, false),
+        };
+        add(Class::Video, at, needs, virtio, None, &mut video.info);
     }
     for (at, filesystem) in devices.filesystems.iter_mut().enumerate() {
         let is_usb = filesystem.driver.kind == Some(FilesystemDriverType::Mtp);
@@ -220,43 +260,27 @@ pub(super) fn entries<'a>(devices: &'a mut Devices, context: Context<'_>) -> Vec
     }
     for (at, panic) in devices.panics.iter_mut().enumerate() {
         let is_pci = panic.model == Some(PanicModel::Pvpanic);
-        let needs = if is_pci { Connect::PCI_DEVICE | Connect::INTEGRATED } else { wants.nothing };
+        let needs = if is_pci { wants.integrated() } else { wants.nothing };
         add(Class::Panic, at, needs, false, None, &mut panic.info);
     }
     for (at, crypto) in devices.cryptos.iter_mut().enumerate() {
         add(Class::Crypto, at, wants.virtio, true, None, &mut crypto.info);
     }
-    if let Some(iommu) = &mut devices.iommu
-        && iommu.model == IommuModel::Virtio
-    {
-        let needs = (wants.pcie - Connect::HOTPLUG) | Connect::INTEGRATED;
+    if let Some(iommu) = devices.iommus.iter_mut().find(|iommu| iommu.model == IommuModel::Virtio) {
+        let needs = wants.integrated();
         add(Class::Iommu, 0, needs, false, None, &mut iommu.info);
-    }
-    for (at, video) in devices.videos.iter_mut().enumerate() {
-        let kind = video.model.as_ref().and_then(|model| model.kind);
-        let (needs, virtio) = match kind {
-            Some(VideoType::Virtio) => (wants.virtio, true),
-            Some(VideoType::Bochs) => (wants.pcie, false),
-            Some(VideoType::Vga | VideoType::Cirrus | VideoType::Vmvga | VideoType::Qxl) => {
-                (wants.pci, false)
-            }
-            _ => (wants.nothing, false),
-        };
-        // Graphics cards are never plugged while the guest runs.
-        add(
-            Class::Video,
-            at,
-            (needs - Connect::HOTPLUG) | (needs & Connect::HOTPLUG),
-            virtio,
-            None,
-            &mut video.info,
-        );
     }
     if let Some(vsock) = &mut devices.vsock {
         add(Class::Vsock, 0, wants.generation(vsock.model), true, None, &mut vsock.info);
     }
     if let Some(pstore) = &mut devices.pstore {
         add(Class::Pstore, 0, wants.pci, false, None, &mut pstore.info);
+    }
+    for (position, slot) in hosts {
+        let entry = all.iter_mut().find(|one| one.class == Class::Hostdev && one.position == position);
+        if let Some(entry) = entry {
+            entry.host = Some(slot);
+        }
     }
     all
 }
@@ -270,7 +294,9 @@ pub(super) fn assign_mmio(domain: &mut Domain, context: Context<'_>) {
         return;
     }
     let has_pci = domain.devices.controllers.iter().any(|one| matches!(one.kind, ControllerKind::Pci(_)));
-    if has_pci {
+    let is_mmio = |info: &DeviceInfo| matches!(info.address, Some(DeviceAddress::VirtioMmio));
+    // A guest that has some of its devices in memory gets them all there.
+    if has_pci && !entries(&mut domain.devices, context).iter().any(|entry| is_mmio(entry.info)) {
         return;
     }
     for entry in entries(&mut domain.devices, context) {

@@ -1,10 +1,10 @@
 //! PCI slots: a trial first, which shows what bridges are missing; then the assignment.
 
 use virt_conf::model::{
-    ControllerKind, DeviceAddress, DeviceInfo, Domain, PciAddress, PciController, PciModel, PciModelName,
-    PciSlot, Switch, UsbModel,
+    Controller, ControllerKind, DeviceAddress, DeviceInfo, Domain, PciAddress, PciController, PciModel,
+    PciModelName, PciSlot, Switch, UsbModel,
 };
-use virt_util::{Error, ErrorDomain, Result};
+use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::Context;
 use super::device::{Class, Entry, entries};
@@ -45,29 +45,28 @@ pub(super) fn root(slot: u32, function: u32) -> PciSlot {
 
 /// The buses that the document's controllers make.
 fn slots_of(domain: &Domain, context: Context<'_>, count: usize, may_grow: bool) -> PciSlots {
-    let mut models: Vec<Option<(PciModel, bool)>> = vec![None; count];
+    let mut models: Vec<Option<PciModel>> = vec![None; count];
     for controller in &domain.devices.controllers {
         let ControllerKind::Pci(pci) = &controller.kind else { continue };
         let (Some(model), Some(index)) = (pci.model, controller.index) else { continue };
         if let Some(place) = models.get_mut(index as usize) {
-            *place = Some((model, pci.target.hotplug != Some(Switch::Off)));
+            *place = Some(model);
         }
     }
-    let first = models.first().copied().flatten().map(|(model, _)| model);
+    let first = models.first().copied().flatten();
     // Numbers that the document skips become what the board adds by itself.
     let filler = match first {
         Some(PciModel::PcieRoot) => PciModel::PcieRootPort,
         _ if context.board.is_pseries() => PciModel::PciRoot,
         _ => PciModel::PciBridge,
     };
+    let mut buses: Vec<Bus> = models.into_iter().map(|known| Bus::new(known.unwrap_or(filler))).collect();
+    if let Some(first) = buses.first_mut().filter(|_| context.board.is_pseries()) {
+        // Devices of the host get bridges of their own, which the host can reset by themselves.
+        first.isolation_locked = true;
+    }
     PciSlots {
-        buses: models
-            .into_iter()
-            .map(|known| {
-                let (model, hotplug) = known.unwrap_or((filler, true));
-                Bus::new(model, hotplug)
-            })
-            .collect(),
+        buses,
         may_grow,
         multiple_roots: context.board.is_pseries(),
         has_pcie_to_pci: context.caps.has(Flag::PciePciBridge),
@@ -86,14 +85,14 @@ fn bus_count(domain: &Domain) -> usize {
 /// Gives every PCI device that lacks one a slot, and adds the bridges that this takes.
 pub(super) fn assign(domain: &mut Domain, context: Context<'_>) -> Result<()> {
     let count = bus_count(domain);
-    if count == 0 {
+    if !context.board.can_have_pci() {
         return Ok(());
     }
     let has_bridges = context.caps.has(Flag::PciBridge) || context.board.is_pseries();
     let is_express = domain.devices.controllers.iter().any(|controller| {
         matches!(&controller.kind, ControllerKind::Pci(pci) if pci.model == Some(PciModel::PcieRoot))
     });
-    if has_bridges || is_express {
+    if count > 0 && (has_bridges || is_express) {
         let mut trial = domain.clone();
         let mut slots = slots_of(&trial, context, count, true);
         fill(&mut trial, context, &mut slots)?;
@@ -122,6 +121,9 @@ pub(super) fn assign(domain: &mut Domain, context: Context<'_>) -> Result<()> {
     let mut slots = slots_of(domain, context, count, false);
     fill(domain, context, &mut slots)?;
     settle_multifunction(domain, context);
+    if is_s390(context) && context.caps.has(Flag::Zpci) {
+        name_functions(domain, context)?;
+    }
     settle_bridges(domain, context)
 }
 
@@ -141,29 +143,31 @@ fn fill(domain: &mut Domain, context: Context<'_>, slots: &mut PciSlots) -> Resu
 
 /// Takes the slots that the document names.
 fn collect(domain: &mut Domain, context: Context<'_>, slots: &mut PciSlots) -> Result<()> {
+    // The chipset's own functions are reserved with the chipset.
     let is_i440fx = context.board.is_i440fx();
-    let mut ide = Vec::new();
-    for controller in &domain.devices.controllers {
-        if let (ControllerKind::Ide(_), Some(at)) = (&controller.kind, known(&controller.info)) {
-            ide.push(at);
+    let is_own = |controller: &Controller| match &controller.kind {
+        ControllerKind::Ide(_) => known(&controller.info) == Some(root(1, 1)),
+        ControllerKind::Usb(usb) => {
+            matches!(usb.model, Some(UsbModel::Piix3Uhci) | None)
+                && known(&controller.info) == Some(root(1, 2))
         }
-    }
+        _ => false,
+    };
+    let own: Vec<bool> = domain
+        .devices
+        .controllers
+        .iter()
+        .map(|controller| is_i440fx && controller.index == Some(0) && is_own(controller))
+        .collect();
     for entry in entries(&mut domain.devices, context) {
         let Some(at) = known(entry.info) else { continue };
-        // The chipset's own functions are reserved with the chipset.
-        let own = is_i440fx && at == root(1, 2) && entry.usb == Some(UsbModel::Piix3Uhci);
-        if own {
+        if entry.class == Class::Controller && own.get(entry.position) == Some(&true) {
             continue;
         }
         let needs = if entry.needs.is_empty() { Connect::PCI_DEVICE } else { entry.needs };
-        slots.reserve(at, needs, 0, true)?;
+        slots.reserve(at, needs, context.isolation_group(&entry), true)?;
         if entry.needs.contains(Connect::AGGREGATE) {
             slots.set_aggregate(at);
-        }
-    }
-    for at in ide {
-        if !(is_i440fx && at == root(1, 1)) {
-            slots.reserve(at, Connect::PCI_DEVICE, 0, true)?;
         }
     }
     Ok(())
@@ -185,6 +189,9 @@ fn give_out(domain: &mut Domain, context: Context<'_>, slots: &mut PciSlots) -> 
     }
     all.sort_by_key(|entry| entry.class);
     for entry in &mut all {
+        if entry.class == Class::Disk {
+            check_disk(entry.info)?;
+        }
         if entry.needs.is_empty() || !is_wanted(entry.info) {
             continue;
         }
@@ -193,11 +200,23 @@ fn give_out(domain: &mut Domain, context: Context<'_>, slots: &mut PciSlots) -> 
                 let index = indices.get(entry.position).copied().flatten();
                 ich9_place(slots, &mut usb_slots, index, function, entry)?
             }
-            None => slots.reserve_next(entry.needs, 0, None)?,
+            None => slots.reserve_next(entry.needs, context.isolation_group(entry), None)?,
         };
         put(entry.info, at);
     }
     Ok(())
+}
+
+/// Disks of virtio are devices of a bus, never units of a controller.
+fn check_disk(info: &DeviceInfo) -> Result<()> {
+    match &info.address {
+        None | Some(DeviceAddress::Pci(_) | DeviceAddress::Ccw(_) | DeviceAddress::VirtioMmio) => Ok(()),
+        Some(other) => Err(Error::new(
+            ErrorCode::CONFIG_UNSUPPORTED,
+            ErrorDomain::DOMAIN,
+            format!("virtio disk cannot have an address of type '{}'", other.tag()),
+        )),
+    }
 }
 
 /// The function that a part of ICH9's USB 2.0 controller has in its slot.
@@ -244,6 +263,38 @@ fn settle_multifunction(domain: &mut Domain, context: Context<'_>) {
             pci.multifunction = Some(Switch::On);
         }
     }
+}
+
+/// Gives functions of mainframes their two names: a number of the guest's, from 1 on, and one of the host's, from 0 on.
+fn name_functions(domain: &mut Domain, context: Context<'_>) -> Result<()> {
+    let mut used: [Vec<u32>; 2] = [Vec::new(), Vec::new()];
+    let taken = |name: &str, number: u32| {
+        Error::internal(ErrorDomain::DOMAIN, format!("zPCI {name} {number:o} is already reserved"))
+    };
+    let mut all = entries(&mut domain.devices, context);
+    for entry in &all {
+        let Some(DeviceAddress::Pci(PciAddress { zpci: Some(zpci), .. })) = &entry.info.address else {
+            continue;
+        };
+        for (used, (name, number)) in used.iter_mut().zip([("uid", zpci.uid), ("fid", zpci.fid)]) {
+            let Some(number) = number else { continue };
+            if used.contains(&number) {
+                return Err(taken(name, number));
+            }
+            used.push(number);
+        }
+    }
+    for entry in &mut all {
+        let Some(DeviceAddress::Pci(pci)) = &mut entry.info.address else { continue };
+        let zpci = pci.zpci.get_or_insert_default();
+        for (used, (number, first)) in used.iter_mut().zip([(&mut zpci.uid, 1), (&mut zpci.fid, 0)]) {
+            if number.is_none() {
+                *number = (first..=u32::MAX).find(|free| !used.contains(free));
+                used.extend(*number);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Fills in what bridges are called and numbered.

@@ -8,7 +8,7 @@ bitflags! {
     /// What a device needs of a bus, or a bus offers to devices.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(crate) struct Connect: u32 {
-        /// Plugging while the guest runs.
+        /// Buses that devices are put on without being asked for: those where they could also be plugged in later.
         const HOTPLUG = 1;
         /// A slot shared with other functions of the same kind.
         const AGGREGATE = 1 << 1;
@@ -58,6 +58,18 @@ impl Connect {
         }
     }
 
+    /// The bridge that has these needs, if it is one that only special buses take.
+    fn bridge(self) -> Option<PciModel> {
+        let special = [
+            PciModel::PcieRootPort,
+            PciModel::PcieSwitchDownstreamPort,
+            PciModel::DmiToPciBridge,
+            PciModel::PciExpanderBus,
+            PciModel::PcieExpanderBus,
+        ];
+        special.into_iter().find(|model| self.contains(Self::of_bridge(*model)))
+    }
+
     /// How libvirt calls what the device asks for.
     fn wanted(self) -> &'static str {
         match () {
@@ -92,12 +104,12 @@ pub(crate) struct Bus {
     aggregate: u32,
     /// Only devices of this group may join.
     pub isolation_group: IsolationGroup,
-    /// Whether the group was fixed by a device that cannot move.
+    /// Whether the group is fixed.
     pub isolation_locked: bool,
 }
 
 impl Bus {
-    pub(crate) fn new(model: PciModel, hotplug: bool) -> Self {
+    pub(crate) fn new(model: PciModel) -> Self {
         use Connect as C;
         let (offers, first_slot, last_slot) = match model {
             PciModel::PciRoot => (C::HOTPLUG | C::PCI_DEVICE | C::PCI_BRIDGE | C::EXPANDER, 1, 31),
@@ -114,7 +126,6 @@ impl Bus {
             PciModel::PcieSwitchUpstreamPort => (C::DOWNSTREAM_PORT, 0, 31),
             PciModel::PcieExpanderBus => (C::ROOT_PORT | C::DMI_TO_PCI, 0, 31),
         };
-        let offers = if hotplug { offers } else { offers - C::HOTPLUG };
         Self {
             model,
             offers,
@@ -254,15 +265,11 @@ impl PciSlots {
         if bus.functions[slot] == 0 && needs.contains(Connect::AGGREGATE) {
             bus.aggregate |= 1 << slot;
         }
-        if !from_config && !bus.is_empty() && bus.isolation_group != group {
-            return Err(internal("PCI device can't be moved to another isolation group".to_owned()));
-        }
-        if from_config && !bus.isolation_locked {
-            // A device that cannot move decides whom the bus is for.
-            bus.isolation_group = if bus.is_empty() || bus.isolation_group == group { group } else { 0 };
-            bus.isolation_locked |= bus.isolation_group == 0 && !bus.is_empty();
-        } else if bus.is_empty() {
+        if bus.is_empty() && !bus.isolation_locked {
             bus.isolation_group = group;
+        } else if from_config && bus.isolation_group != group {
+            // Whoever puts devices of several groups on one bus has given up on keeping them apart.
+            bus.isolation_group = 0;
         }
         bus.functions[slot] |= bit;
         Ok(())
@@ -287,10 +294,7 @@ impl PciSlots {
         // Without an empty function asked for, aggregating devices may share a slot, others start a new one.
         let function = function.unwrap_or(0);
         for (index, bus) in self.buses.iter().enumerate() {
-            if bus.isolation_group != group && (!bus.is_empty() || bus.isolation_locked) {
-                continue;
-            }
-            if bus.isolation_group != group && index == 0 && group != 0 && self.multiple_roots {
+            if bus.isolation_group != group {
                 continue;
             }
             if let Some(found) = self.find_on_bus(index, needs, function) {
@@ -300,7 +304,7 @@ impl PciSlots {
         // A bus that nothing uses yet may change its group.
         for index in 0..self.buses.len() {
             let bus = &self.buses[index];
-            if bus.isolation_group == group || bus.isolation_locked || !bus.is_empty() {
+            if bus.isolation_locked || !bus.is_empty() {
                 continue;
             }
             if let Some(found) = self.find_on_bus(index, needs, function) {
@@ -372,10 +376,15 @@ impl PciSlots {
                 }
                 PciModel::PciBridge
             }
-        } else if needs.intersects(Connect::DMI_TO_PCI | Connect::INTEGRATED | Connect::PCIE_EXPANDER) {
+        } else if needs.contains(Connect::INTEGRATED) {
             return Err(internal("No more available PCI slots".to_owned()));
         } else if needs.intersects(Connect::PCIE_DEVICE | Connect::UPSTREAM_PORT | Connect::PCIE_TO_PCI) {
             PciModel::PcieRootPort
+        } else if let Some(model) = needs.bridge() {
+            return Err(internal(format!(
+                "a PCI slot is needed to connect a PCI controller model='{}', but none is available, and it cannot be automatically added",
+                model.as_str()
+            )));
         } else {
             return Err(internal(format!(
                 "Cannot automatically add a new PCI bus for a device with connect flags {:02x}",
@@ -384,13 +393,13 @@ impl PciSlots {
         };
         if model == PciModel::PcieToPciBridge {
             // The bridge sits in a port of its own.
-            let mut port = Bus::new(PciModel::PcieRootPort, true);
+            let mut port = Bus::new(PciModel::PcieRootPort);
             port.functions[0] = 1;
             self.buses.push(port);
         }
-        self.buses.extend(below.map(|model| Bus::new(model, true)));
+        self.buses.extend(below.map(Bus::new));
         for _ in 0..count {
-            self.buses.push(Bus::new(model, true));
+            self.buses.push(Bus::new(model));
         }
         Ok(())
     }

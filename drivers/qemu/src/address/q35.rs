@@ -21,16 +21,20 @@ pub(super) fn reserve_i440fx(domain: &mut Domain, _: Context<'_>, slots: &mut Pc
             continue;
         }
         match &controller.kind {
-            ControllerKind::Ide(_) => match known(&controller.info) {
-                Some(at) if at != root(1, 1) => {
+            ControllerKind::Ide(_) => {
+                if known(&controller.info).is_some_and(|at| at != root(1, 1)) {
                     return Err(internal("Primary IDE controller must have PCI address 0:0:1.1"));
                 }
-                Some(_) => {}
-                None => put(&mut controller.info, root(1, 1)),
-            },
+                put(&mut controller.info, root(1, 1));
+                slots.reserve(root(1, 1), BUILT_IN, 0, true)?;
+            }
             ControllerKind::Usb(usb) if matches!(usb.model, Some(UsbModel::Piix3Uhci) | None) => {
-                if is_wanted(&controller.info) {
+                if known(&controller.info).is_some_and(|at| at != root(1, 2)) {
+                    return Err(internal("PIIX3 USB controller at index 0 must have PCI address 0:0:1.2"));
+                }
+                if is_wanted(&controller.info) || known(&controller.info).is_some() {
                     put(&mut controller.info, root(1, 2));
+                    slots.reserve(root(1, 2), BUILT_IN, 0, true)?;
                 }
             }
             _ => {}

@@ -69,9 +69,28 @@ impl Ports {
     fn reserve(&mut self, bus: u32, path: &[u32]) -> Result<()> {
         let Some((last, above)) = path.split_last() else { return Ok(()) };
         let shown = || path.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
-        let node = self.0.iter_mut().find(|node| node.bus == bus && node.path == above).ok_or_else(|| {
-            refuse(format!("Missing USB hub or controller for address bus:{bus} port:{}", shown()))
-        })?;
+        if !self.0.iter().any(|node| node.bus == bus) {
+            return Err(refuse(format!("Missing USB bus {bus}")));
+        }
+        // Every port on the way must exist and have a hub in it.
+        for (depth, port) in above.iter().enumerate() {
+            let found = |path: &[u32]| self.0.iter().find(|node| node.bus == bus && node.path == path);
+            if found(&path[..depth]).is_some_and(|node| *port > node.ports) {
+                return Err(refuse(format!(
+                    "port {port} out of range in USB address bus: {bus} port: {}",
+                    shown()
+                )));
+            }
+            if found(&path[..=depth]).is_none() {
+                return Err(refuse(format!(
+                    "there is no hub at port {port} in USB address bus: {bus} port: {}",
+                    shown()
+                )));
+            }
+        }
+        let Some(node) = self.0.iter_mut().find(|node| node.bus == bus && node.path == above) else {
+            return Ok(());
+        };
         if *last > node.ports {
             return Err(refuse(format!("requested USB port {} not present on USB bus {bus}", shown())));
         }
@@ -101,71 +120,50 @@ impl Ports {
         Some((node.bus, path))
     }
 
+    fn has_hub(&self, bus: u32, path: &[u32]) -> bool {
+        self.0.iter().any(|node| node.bus == bus && node.path == path)
+    }
+
     fn add_hub(&mut self, bus: u32, path: Vec<u32>) {
         self.0.push(Node { bus, path, ports: HUB_PORTS, used: 0 });
     }
 
-    fn free(&self) -> u32 {
-        self.0.iter().map(|node| node.ports - (node.used.count_ones()).min(node.ports)).sum()
+    fn all(&self) -> u32 {
+        self.0.iter().map(|node| node.ports).sum()
     }
 }
 
 /// All USB devices but hubs, in the order in which ports are given out.
 fn usb_devices(devices: &mut Devices) -> Vec<&mut DeviceInfo> {
     let mut all: Vec<&mut DeviceInfo> = Vec::new();
-    all.extend(
-        devices.inputs.iter_mut().filter(|input| input.bus == Some(InputBus::Usb)).map(|one| &mut one.info),
-    );
+    let mut from_host = Vec::new();
+    let mut cards = Vec::new();
     for interface in &mut devices.interfaces {
-        let from_host = matches!(
-            &interface.kind,
+        match &interface.kind {
             InterfaceKind::Hostdev(hostdev)
-                if !matches!(hostdev.source.address, Some(HostDeviceAddress::Pci(_)))
-        );
-        if from_host || interface.model.as_deref() == Some("usb-net") {
-            all.push(&mut interface.info);
+                if !matches!(hostdev.source.address, Some(HostDeviceAddress::Pci(_))) =>
+            {
+                from_host.push(&mut interface.info);
+            }
+            _ if interface.model.as_deref() == Some("usb-net") => cards.push(&mut interface.info),
+            _ => {}
         }
     }
-    all.extend(
-        devices
-            .hostdevs
-            .iter_mut()
-            .filter(|hostdev| {
-                matches!(&hostdev.kind, HostdevKind::Subsystem(one) if matches!(one.device, SubsystemDevice::Usb(_)))
-            })
-            .map(|one| &mut one.info),
-    );
-    all.extend(
-        devices
-            .disks
-            .iter_mut()
-            .filter(|disk| disk.target.bus == Some(DiskBus::Usb))
-            .map(|one| &mut one.info),
-    );
-    all.extend(
-        devices
-            .filesystems
-            .iter_mut()
-            .filter(|one| one.driver.kind == Some(FilesystemDriverType::Mtp))
-            .map(|one| &mut one.info),
-    );
-    all.extend(
-        devices
-            .controllers
-            .iter_mut()
-            .filter(|one| matches!(one.kind, ControllerKind::Ccid(_)))
-            .map(|one| &mut one.info),
-    );
-    all.extend(
-        devices.sounds.iter_mut().filter(|sound| sound.model == SoundModel::Usb).map(|one| &mut one.info),
-    );
-    all.extend(
-        devices
-            .serials
-            .iter_mut()
-            .filter(|serial| serial.target.model == Some(SerialTargetModel::UsbSerial))
-            .map(|one| &mut one.info),
-    );
+    all.append(&mut from_host);
+    let is_usb = |kind: &HostdevKind| matches!(kind, HostdevKind::Subsystem(one) if matches!(one.device, SubsystemDevice::Usb(_)));
+    all.extend(devices.hostdevs.iter_mut().filter(|one| is_usb(&one.kind)).map(|one| &mut one.info));
+    let disks = devices.disks.iter_mut().filter(|disk| disk.target.bus == Some(DiskBus::Usb));
+    all.extend(disks.map(|one| &mut one.info));
+    all.append(&mut cards);
+    let is_mtp = |kind: Option<FilesystemDriverType>| kind == Some(FilesystemDriverType::Mtp);
+    all.extend(devices.filesystems.iter_mut().filter(|one| is_mtp(one.driver.kind)).map(|one| &mut one.info));
+    let readers = devices.controllers.iter_mut().filter(|one| matches!(one.kind, ControllerKind::Ccid(_)));
+    all.extend(readers.map(|one| &mut one.info));
+    let inputs = devices.inputs.iter_mut().filter(|input| input.bus == Some(InputBus::Usb));
+    all.extend(inputs.map(|one| &mut one.info));
+    let is_serial = |model| model == Some(SerialTargetModel::UsbSerial);
+    all.extend(devices.serials.iter_mut().filter(|one| is_serial(one.target.model)).map(|one| &mut one.info));
+    all.extend(devices.sounds.iter_mut().filter(|one| one.model == SoundModel::Usb).map(|one| &mut one.info));
     all.extend(devices.redirected.iter_mut().map(|one| &mut one.info));
     all
 }
@@ -193,6 +191,12 @@ fn put(info: &mut DeviceInfo, bus: u32, path: &[u32]) {
     info.address = Some(DeviceAddress::Usb(UsbAddress { bus, port: Some(UsbPort(ports)) }));
 }
 
+/// Whether all USB devices and hubs have ports already.
+pub(super) fn all_known(devices: &mut Devices) -> bool {
+    devices.hubs.iter().all(|hub| known(&hub.info).is_some())
+        && usb_devices(devices).iter().all(|info| known(info).is_some())
+}
+
 /// Gives every USB device that lacks one a port, and adds the hubs that this takes.
 pub(crate) fn assign(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
@@ -201,6 +205,13 @@ pub(crate) fn assign(domain: &mut Domain) -> Result<()> {
         .iter()
         .any(|one| matches!(&one.kind, ControllerKind::Usb(usb) if usb.model != Some(UsbModel::None)));
     if !has_usb {
+        if !devices.hubs.is_empty() || !usb_devices(devices).is_empty() {
+            return Err(Error::new(
+                ErrorCode::CONFIG_UNSUPPORTED,
+                ErrorDomain::DOMAIN,
+                "USB is disabled for this domain, but USB devices are present in the domain XML",
+            ));
+        }
         return Ok(());
     }
     let mut ports = Ports::of(devices);
@@ -208,6 +219,10 @@ pub(crate) fn assign(domain: &mut Domain) -> Result<()> {
     let mut placed: Vec<(u32, Vec<u32>)> = devices.hubs.iter().filter_map(|hub| known(&hub.info)).collect();
     placed.sort_by_key(|(_, path)| path.len());
     for (bus, path) in placed {
+        if ports.has_hub(bus, &path) {
+            let shown = path.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+            return Err(refuse(format!("Duplicate USB hub on bus {bus} port {shown}")));
+        }
         ports.reserve(bus, &path)?;
         ports.add_hub(bus, path);
     }
@@ -235,16 +250,15 @@ fn exhausted() -> Error {
     refuse("No free USB ports".to_owned())
 }
 
-/// Adds as many hubs as the devices without a port need.
+/// Adds as many hubs as there are devices without a port. Each takes one itself.
 fn add_hubs(devices: &mut Devices, ports: &Ports) {
-    let unplaced_hubs = devices.hubs.iter().filter(|hub| wanted_bus(&hub.info).is_some()).count() as u32;
-    let devices_waiting =
-        usb_devices(devices).iter().filter(|info| wanted_bus(info).is_some()).count() as u32;
-    let free = ports.free() + unplaced_hubs * (HUB_PORTS - 1);
-    if devices_waiting <= free {
+    let all_ports =
+        ports.all() + devices.hubs.iter().filter(|hub| known(&hub.info).is_none()).count() as u32 * HUB_PORTS;
+    let count = (usb_devices(devices).len() + devices.hubs.len()) as u32;
+    if count <= all_ports {
         return;
     }
-    for _ in 0..(devices_waiting - free).div_ceil(HUB_PORTS - 1) {
+    for _ in 0..(count - all_ports + 1).div_ceil(HUB_PORTS - 1) {
         devices.hubs.push(Hub { kind: HubType::Usb, info: DeviceInfo::default() });
     }
 }

@@ -1,4 +1,4 @@
-//! Registers of pSeries' virtual bus.
+//! Registers of Power's virtual bus.
 
 use virt_conf::model::{
     ControllerKind, DeviceAddress, DeviceInfo, Domain, ScsiModel, SerialTargetModel, SpaprVioAddress,
@@ -6,13 +6,8 @@ use virt_conf::model::{
 };
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
-use super::Context;
-
 /// Gives every device of the virtual bus a register, each kind from one of its own on.
-pub(super) fn assign(domain: &mut Domain, context: Context<'_>) -> Result<()> {
-    if !context.board.is_pseries() {
-        return Ok(());
-    }
+pub(super) fn assign(domain: &mut Domain) -> Result<()> {
     let devices = &mut domain.devices;
     let mut all: Vec<(u64, &mut DeviceInfo)> = Vec::new();
     for interface in &mut devices.interfaces {

@@ -71,13 +71,22 @@ impl Board<'_> {
         self.is_q35() || self.is_arm_virt() || self.is_riscv_virt() || self.is_loongarch_virt()
     }
 
+    /// Whether there can be PCI devices: of Arm's and RISC-V's boards, most have no bus that they could be put on.
+    pub fn can_have_pci(self) -> bool {
+        if self.arch.is_arm() {
+            self.is_arm_virt() || self.machine == "versatilepb"
+        } else {
+            !self.arch.is_riscv() || self.is_riscv_virt()
+        }
+    }
+
     /// An IDE controller on the board.
     pub fn has_builtin_ide(self) -> bool {
         self.is_i440fx()
             || (self.arch == Arch::Alpha && self.machine == "clipper")
             || (self.arch == Arch::Sparc64 && matches!(self.machine, "sun4u" | "sun4v"))
             || (self.arch.is_mips() && self.machine == "malta")
-            || (self.arch.is_ppc() && matches!(self.machine, "mac99" | "g3beige"))
+            || (self.arch.is_ppc() && self.machine == "g3beige")
     }
 
     /// Whether QEMU numbers the PCI buses (`pci.0`); elsewhere the only one is called `pci`.

@@ -3,12 +3,14 @@
 mod arch;
 mod cache;
 mod flag;
+mod host_model;
 mod machine;
 
 use serde::{Deserialize, Serialize};
 
 pub use arch::Arch;
 pub use flag::{Flag, FlagSet};
+pub(crate) use host_model::{feature_name_of_qemu, is_qemu_feature, qemu_feature_name};
 pub use machine::Board;
 
 /// What executes the guest's instructions.
@@ -67,9 +69,9 @@ pub struct Capabilities {
 /// What a binary can do under one accelerator.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AcceleratorCapabilities {
-    /// The processor that `host-model` stands for.
+    /// The processor that `host-model` stands for. As with the models, it is asked for when it is needed.
     pub host_cpu: Option<HostCpu>,
-    /// CPU models, in QEMU's order.
+    /// CPU models, in QEMU's order. The driver asks for them only when it needs them: see `needs_processors` of its engine.
     pub cpus: Vec<CpuModel>,
     /// Machine types, in QEMU's order with the default first.
     pub machines: Vec<MachineType>,
@@ -206,6 +208,15 @@ impl Capabilities {
         }
     }
 
+    /// The same, to be changed.
+    pub(crate) fn under_mut(&mut self, accelerator: Accelerator) -> Option<&mut AcceleratorCapabilities> {
+        match accelerator {
+            Accelerator::Kvm => self.kvm.as_mut(),
+            Accelerator::Hvf => self.hvf.as_mut(),
+            Accelerator::Tcg => self.tcg.as_mut(),
+        }
+    }
+
     /// The machine type that `name`, a name or alias, stands for under `accelerator`.
     pub fn machine(&self, accelerator: Accelerator, name: &str) -> Option<&MachineType> {
         let machines = &self.under(accelerator)?.machines;
@@ -225,10 +236,10 @@ impl Capabilities {
     /// The machine type of a guest that names none.
     pub fn default_machine(&self, accelerator: Accelerator) -> Option<&MachineType> {
         let machines = &self.under(accelerator)?.machines;
-        machines.iter().find(|machine| machine.default).or_else(|| match self.arch {
-            Arch::Aarch64 | Arch::Riscv64 | Arch::Riscv32 | Arch::Loongarch64 => None,
-            _ => machines.first(),
-        })
+        // What QEMU runs by itself there is a board from long ago, or none.
+        let has_virt = self.arch.is_arm() || self.arch.is_riscv() || self.arch == Arch::Loongarch64;
+        let preferred = if has_virt { self.machine(accelerator, "virt") } else { None };
+        preferred.or_else(|| machines.iter().find(|machine| machine.default)).or_else(|| machines.first())
     }
 
     /// The CPU model `name` under `accelerator`.
@@ -244,7 +255,13 @@ impl Capabilities {
     /// Whether `version` of the Arm interrupt controller works under `accelerator`.
     pub fn supports_gic(&self, accelerator: Accelerator, version: u32) -> bool {
         self.gic.iter().any(|gic| {
-            gic.version == version && if accelerator == Accelerator::Kvm { gic.kernel } else { gic.emulated }
+            let works = match accelerator {
+                Accelerator::Kvm => gic.kernel,
+                Accelerator::Tcg => gic.emulated,
+                // QEMU does not say.
+                Accelerator::Hvf => false,
+            };
+            gic.version == version && works
         })
     }
 }

@@ -27,24 +27,20 @@ pub fn assign_aliases(domain: &mut Domain) {
         let name = disk_alias(disk, &scsi_models);
         set(&mut disk.info, name);
     }
-    let mut hostdev = 0;
-    let mut next_hostdev = || {
-        hostdev += 1;
-        format!("hostdev{}", hostdev - 1)
-    };
-    let mut net = 0;
+    // Interfaces that are devices of the host share numbers with those; names of the user's own take none.
+    let infos =
+        || devices.interfaces.iter().map(|it| &it.info).chain(devices.hostdevs.iter().map(|it| &it.info));
+    let mut hostdev = first_free(infos(), "hostdev").unwrap_or(0);
+    let mut net = first_free(infos(), "net").unwrap_or(0);
     for interface in &mut devices.interfaces {
-        let name = if matches!(interface.kind, InterfaceKind::Hostdev(_)) {
-            next_hostdev()
+        if matches!(interface.kind, InterfaceKind::Hostdev(_)) {
+            set_next(&mut interface.info, "hostdev", &mut hostdev);
         } else {
-            net += 1;
-            format!("net{}", net - 1)
-        };
-        set(&mut interface.info, name);
+            set_next(&mut interface.info, "net", &mut net);
+        }
     }
-    for hostdev in &mut devices.hostdevs {
-        let name = next_hostdev();
-        set(&mut hostdev.info, name);
+    for device in &mut devices.hostdevs {
+        set_next(&mut device.info, "hostdev", &mut hostdev);
     }
     number(devices.filesystems.iter_mut().map(|device| &mut device.info), "fs");
     number(devices.sounds.iter_mut().map(|device| &mut device.info), "sound");
@@ -82,7 +78,7 @@ pub fn assign_aliases(domain: &mut Domain) {
     number(devices.panics.iter_mut().map(|device| &mut device.info), "panic");
     number(devices.vsock.iter_mut().map(|device| &mut device.info), "vsock");
     number(devices.cryptos.iter_mut().map(|device| &mut device.info), "crypto");
-    number(devices.iommu.iter_mut().map(|device| &mut device.info), "iommu");
+    number(devices.iommus.iter_mut().map(|device| &mut device.info), "iommu");
     number(devices.pstore.iter_mut().map(|device| &mut device.info), "pstore");
     number(devices.nvram.iter_mut().map(|device| &mut device.info), "nvram");
 }
@@ -91,10 +87,29 @@ fn set(info: &mut DeviceInfo, name: String) {
     info.alias.get_or_insert(name);
 }
 
-fn number<'a>(infos: impl Iterator<Item = &'a mut DeviceInfo>, stem: &str) {
-    for (position, info) in infos.enumerate() {
-        set(info, format!("{stem}{position}"));
+fn set_next(info: &mut DeviceInfo, stem: &str, next: &mut u32) {
+    if info.alias.is_none() {
+        info.alias = Some(format!("{stem}{next}"));
+        *next = next.saturating_add(1);
     }
+}
+
+fn number<'a>(infos: impl Iterator<Item = &'a mut DeviceInfo>, stem: &str) {
+    let mut infos: Vec<_> = infos.collect();
+    // In a running guest places are no numbers: what was unplugged left a gap.
+    let mut next = first_free(infos.iter().map(|info| &**info), stem);
+    for (position, info) in infos.iter_mut().enumerate() {
+        match &mut next {
+            None => set(info, format!("{stem}{position}")),
+            Some(next) => set_next(info, stem, next),
+        }
+    }
+}
+
+/// The number behind the highest that is taken already; nothing before the first numbering.
+fn first_free<'a>(infos: impl Iterator<Item = &'a DeviceInfo>, stem: &str) -> Option<u32> {
+    let number = |info: &DeviceInfo| info.alias.as_deref()?.strip_prefix(stem)?.parse::<u32>().ok();
+    infos.filter_map(number).max().map(|highest| highest.saturating_add(1))
 }
 
 fn memories<'a>(memories: impl Iterator<Item = (MemoryModel, &'a mut DeviceInfo)>) {
@@ -196,5 +211,35 @@ fn companions(controllers: &mut [Controller]) {
         if let Some((_, master)) = masters.iter().find(|(index, _)| *index == controller.index) {
             controller.info.alias.clone_from(master);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use virt_conf::model::Domain;
+
+    use super::assign_aliases;
+
+    #[test]
+    fn what_is_plugged_in_takes_no_name_that_another_device_has() {
+        let xml = "<domain type='qemu'><name>web</name><memory>1</memory>\
+                   <os><type arch='x86_64' machine='q35'>hvm</type></os><devices>\
+                   <interface type='user'/><interface type='user'/><interface type='user'/>\
+                   <rng model='virtio'><backend model='builtin'/></rng>\
+                   <rng model='virtio'><backend model='builtin'/></rng></devices></domain>";
+        let mut guest: Domain = xml.parse().expect("a guest");
+        assign_aliases(&mut guest);
+        // The first of each is unplugged, another one comes.
+        let devices = &mut guest.devices;
+        devices.interfaces.rotate_left(1);
+        devices.interfaces[2].info.alias = None;
+        devices.rngs.rotate_left(1);
+        devices.rngs[1].info.alias = None;
+        assign_aliases(&mut guest);
+        let devices = &guest.devices;
+        let names =
+            devices.interfaces.iter().map(|it| &it.info).chain(devices.rngs.iter().map(|it| &it.info));
+        let names: Vec<_> = names.filter_map(|info| info.alias.as_deref()).collect();
+        assert_eq!(names, ["net1", "net2", "net3", "rng1", "rng2"]);
     }
 }

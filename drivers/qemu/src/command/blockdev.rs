@@ -4,7 +4,7 @@ use virt_conf::model::{DiskSource, EncryptionFormat, StorageEncryption, StorageF
 use virt_util::Result;
 
 use super::builder::{Builder, internal, unsupported};
-use super::image::{Below, CacheMode, Image, cache_mode};
+use super::image::{Below, CacheMode, Image, PassedDescriptors, cache_mode};
 use super::{Descriptor, Props, SecretIdentifier, SecretUsage};
 
 /// The objects that a storage node refers to.
@@ -57,6 +57,10 @@ impl Builder<'_, '_> {
     fn storage_objects(&mut self, image: &Image<'_>) -> Result<StorageObjects> {
         let mut objects = StorageObjects::default();
         let storage = image.storage_node();
+        if self.is_served_by_nbdkit(image) {
+            // What the server wants to know, nbdkit tells it.
+            return self.encryption_objects(image, objects);
+        }
         if let Some(secret) = image.auth.and_then(|auth| auth.secret.as_ref()) {
             let id = format!("{storage}-auth-secret0");
             let kind = if matches!(image.source, DiskSource::Network(network) if network.protocol == Some(virt_conf::model::NetworkDiskProtocol::Rbd))
@@ -69,15 +73,7 @@ impl Builder<'_, '_> {
             self.secret(&id, &usage)?;
             objects.auth_secret = Some(id);
         }
-        if let Some(encryption) = image.encryption {
-            let stem = if image.is_encrypted_by_qemu() { image.format_node() } else { storage.clone() };
-            for (index, secret) in encryption.secrets.iter().enumerate() {
-                let id = format!("{stem}-encryption-secret{index}");
-                let usage = secret_usage("volume", secret.uuid.as_ref(), secret.usage.as_deref())?;
-                self.secret(&id, &usage)?;
-                objects.encryption_secrets.push(id);
-            }
-        }
+        objects = self.encryption_objects(image, objects)?;
         if let DiskSource::Network(network) = image.source {
             if !network.cookies.cookies.is_empty() {
                 let id = format!("{storage}-httpcookie-secret0");
@@ -97,7 +93,31 @@ impl Builder<'_, '_> {
         if let Some(reservations) = image.source.common().and_then(|common| common.reservations.as_ref()) {
             objects.reservations = Some(self.reservations(reservations, &storage));
         }
-        objects.descriptors = self.passed_descriptors(image.source, &storage)?;
+        objects.descriptors = self.passed_descriptors(image, &storage)?;
+        Ok(objects)
+    }
+
+    /// Whether a process of nbdkit stands between QEMU and the server.
+    pub(crate) fn is_served_by_nbdkit(&self, image: &Image<'_>) -> bool {
+        matches!(image.source, DiskSource::Network(network)
+            if network.protocol.is_some_and(|protocol| self.launch.host.nbdkit.serves(protocol)))
+    }
+
+    fn encryption_objects(
+        &mut self,
+        image: &Image<'_>,
+        mut objects: StorageObjects,
+    ) -> Result<StorageObjects> {
+        let storage = image.storage_node();
+        if let Some(encryption) = image.encryption {
+            let stem = if image.is_encrypted_by_qemu() { image.format_node() } else { storage.clone() };
+            for (index, secret) in encryption.secrets.iter().enumerate() {
+                let id = format!("{stem}-encryption-secret{index}");
+                let usage = secret_usage("volume", secret.uuid.as_ref(), secret.usage.as_deref())?;
+                self.secret(&id, &usage)?;
+                objects.encryption_secrets.push(id);
+            }
+        }
         Ok(objects)
     }
 
@@ -128,30 +148,52 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn passed_descriptors(&mut self, source: &DiskSource, storage: &str) -> Result<Option<String>> {
-        let members = match source {
+    /// Numbers the sets of descriptors of `image` and what lies below it.
+    pub(crate) fn number_descriptors(&mut self, image: &mut Image<'_>) -> Result<()> {
+        if let DiskSource::File(file) = image.source
+            && let Some(name) = &file.fdgroup
+        {
+            let group = self.launch.descriptors.group(name).ok_or_else(|| {
+                virt_util::Error::new(
+                    virt_util::ErrorCode::INVALID_ARG,
+                    virt_util::ErrorDomain::QEMU,
+                    format!("file descriptor group '{name}' was not associated with the domain"),
+                )
+            })?;
+            let set = self.next_fdset;
+            self.next_fdset += 1;
+            image.descriptors =
+                Some(PassedDescriptors { set, single: group.count == 1, writable: group.writable });
+        }
+        if let Some(data) = &mut image.data {
+            self.number_descriptors(data)?;
+        }
+        match &mut image.below {
+            Below::Image(below) => self.number_descriptors(below),
+            Below::End | Below::Unknown => Ok(()),
+        }
+    }
+
+    fn passed_descriptors(&mut self, image: &Image<'_>, storage: &str) -> Result<Option<String>> {
+        let (set, members) = match image.source {
             DiskSource::File(file) => {
-                let Some(name) = &file.fdgroup else { return Ok(None) };
-                let group = self.launch.descriptors.group(name).ok_or_else(|| {
-                    virt_util::Error::new(
-                        virt_util::ErrorCode::INVALID_ARG,
-                        virt_util::ErrorDomain::QEMU,
-                        format!("file descriptor group '{name}' was not associated with the domain"),
-                    )
-                })?;
-                (0..group.count)
-                    .map(|index| {
-                        (Descriptor::DiskGroup { group: name.clone(), index }, format!("{storage}{index}"))
-                    })
-                    .collect()
+                let (Some(name), Some(passed)) = (&file.fdgroup, image.descriptors) else { return Ok(None) };
+                let count = self.launch.descriptors.group(name).map_or(0, |group| group.count);
+                let members = (0..count).map(|index| {
+                    (Descriptor::DiskGroup { group: name.clone(), index }, format!("{storage}{index}"))
+                });
+                (passed.set, members.collect())
             }
             DiskSource::VhostVdpa(vdpa) => {
                 let path = vdpa.dev.clone().unwrap_or_default();
-                vec![(Descriptor::VhostVdpa { alias: storage.to_owned(), path }, format!("{storage}-vdpa"))]
+                let member = Descriptor::VhostVdpa { alias: storage.to_owned(), path };
+                let set = self.next_fdset;
+                self.next_fdset += 1;
+                (set, vec![(member, format!("{storage}-vdpa"))])
             }
             _ => return Ok(None),
         };
-        Ok(Some(self.descriptor_set(members)))
+        Ok(Some(self.numbered_descriptor_set(set, members)))
     }
 
     fn storage_props(&mut self, image: &Image<'_>, objects: &StorageObjects) -> Result<Props> {
@@ -249,6 +291,8 @@ fn common_props(props: Props, image: &Image<'_>, effective: bool) -> Props {
         props
             .opt_text("discard", image.tuning.discard.map(virt_conf::model::DiskDiscard::as_str))
             .opt_text("detect-zeroes", image.tuning.detect_zeroes)
+    } else if image.descriptors.is_some_and(|passed| passed.single) {
+        props.flag("read-only", false).text("discard", "unmap")
     } else {
         props.flag("auto-read-only", true).text("discard", "unmap")
     };

@@ -85,6 +85,11 @@ impl Builder<'_, '_> {
     pub(crate) fn descriptor_set(&mut self, members: Vec<(Descriptor, String)>) -> String {
         let set = self.next_fdset;
         self.next_fdset += 1;
+        self.numbered_descriptor_set(set, members)
+    }
+
+    /// The same under a number that is already taken.
+    pub(crate) fn numbered_descriptor_set(&mut self, set: u32, members: Vec<(Descriptor, String)>) -> String {
         for (descriptor, opaque) in members {
             let fd = self.descriptor(descriptor);
             self.line.option("-add-fd", format!("set={set},fd={fd},opaque={opaque}"));
@@ -113,8 +118,8 @@ impl Builder<'_, '_> {
                         function => format!("0x{:x}.0x{function:x}", slot.slot),
                     },
                 );
-                if info.acpi_index != 0 {
-                    props.set("acpi-index", info.acpi_index);
+                if info.acpi.index != 0 {
+                    props.set("acpi-index", info.acpi.index);
                 }
             }
             Some(DeviceAddress::Usb(usb)) => {
@@ -198,8 +203,8 @@ impl Builder<'_, '_> {
             Some(_) => return Err(internal("Unexpected address type for virtio device")),
         };
         let generation = match model {
-            Some(VirtioModel::Transitional) if suffix == "-pci" => "-transitional",
-            Some(VirtioModel::NonTransitional) if suffix == "-pci" => "-non-transitional",
+            Some(VirtioModel::Transitional) if !suffix.is_empty() => "-transitional",
+            Some(VirtioModel::NonTransitional) if !suffix.is_empty() => "-non-transitional",
             _ => "",
         };
         let generation = if self.has(Flag::VirtioPciNonTransitional) { generation } else { "" };

@@ -198,9 +198,13 @@ impl Builder<'_, '_> {
             CharSource::QemuVdagent(agent) => {
                 let mut backend = Backend::new("qemu-vdagent");
                 backend.options.set("name", "vdagent");
-                backend
-                    .both("clipboard", agent.clipboard == Some(true))
-                    .both("mouse", agent.mouse == Some(MouseMode::Client))
+                if let Some(shared) = agent.clipboard {
+                    backend = backend.both("clipboard", shared);
+                }
+                match agent.mouse {
+                    Some(mode) => backend.both("mouse", mode == MouseMode::Client),
+                    None => backend,
+                }
             }
             CharSource::Dbus(dbus) => {
                 Backend::new("dbus").both("name", dbus.channel.clone().unwrap_or_default())

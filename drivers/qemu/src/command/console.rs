@@ -33,7 +33,8 @@ impl Builder<'_, '_> {
     }
 
     fn serial_device(&self, serial: &Serial, chardev: &str) -> Result<Option<Props>> {
-        let model = serial.target.model.ok_or_else(|| internal("a serial port has no model yet"))?;
+        // A board that nothing is known of has ports of its own.
+        let Some(model) = serial.target.model else { return Ok(None) };
         let driver = match model {
             SerialTargetModel::Pl011 | SerialTargetModel::Ns16550a => return Ok(None),
             SerialTargetModel::SpaprVty if serial.info.address.is_none() => {

@@ -6,8 +6,8 @@ use virt_conf::model::{
 };
 use virt_util::Result;
 
-use super::Props;
 use super::builder::{Builder, alias, internal, switch, unsupported};
+use super::{Props, on_off};
 use crate::model::{ControllerType, controller_type, is_companion, usb_master};
 
 /// The order of the types on the command line; smart card controllers follow the hubs that they are plugged into.
@@ -24,6 +24,14 @@ const ORDER: &[ControllerType] = &[
 impl Builder<'_, '_> {
     /// Options of the roots that QEMU makes by itself.
     pub(crate) fn global_controllers(&mut self) -> Result<()> {
+        let root = self.domain.devices.controllers.iter().find_map(|controller| match &controller.kind {
+            ControllerKind::Pci(pci) if pci.model == Some(PciModel::PciRoot) => switch(pci.target.hotplug),
+            _ => None,
+        });
+        if let Some(hotplug) = root.filter(|_| self.board.is_i440fx()) {
+            let option = format!("PIIX4_PM.acpi-root-pci-hotplug={}", on_off(hotplug));
+            self.line.option("-global", option);
+        }
         for controller in &self.domain.devices.controllers {
             let (ControllerKind::Pci(pci), Some(hole)) = (&controller.kind, &controller.pcihole64) else {
                 continue;
@@ -185,7 +193,7 @@ impl Builder<'_, '_> {
             // A companion has no name of its own: it extends its master's bus.
             let master = usb_master(self.domain, controller.index)
                 .and_then(|master| master.info.alias.as_deref())
-                .unwrap_or(id);
+                .ok_or_else(|| internal("masterbus not found"))?;
             let first_port = controller.info.master_startport.unwrap_or(0);
             props = props.text("masterbus", format!("{master}.0")).number("firstport", first_port);
         } else {

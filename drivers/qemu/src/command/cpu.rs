@@ -8,28 +8,7 @@ use virt_util::Result;
 
 use super::builder::{Builder, switch, unsupported};
 use super::{Props, on_off};
-use crate::caps::{Arch, Flag};
-
-/// libvirt's names of features that QEMU spells otherwise.
-const FEATURE_NAMES: &[(&str, &str)] = &[
-    ("cmp_legacy", "cmp-legacy"),
-    ("ds_cpl", "ds-cpl"),
-    ("fxsr_opt", "fxsr-opt"),
-    ("kvm_pv_eoi", "kvm-pv-eoi"),
-    ("kvm_pv_unhalt", "kvm-pv-unhalt"),
-    ("lahf_lm", "lahf-lm"),
-    ("nodeid_msr", "nodeid-msr"),
-    ("pclmuldq", "pclmulqdq"),
-    ("perfctr_core", "perfctr-core"),
-    ("perfctr_nb", "perfctr-nb"),
-    ("tsc_adjust", "tsc-adjust"),
-    ("vmx-invvpid-single-context-noglobals", "vmx-invept-single-context-noglobals"),
-];
-
-/// QEMU's name of a CPU feature.
-pub(crate) fn qemu_feature_name(name: &str) -> &str {
-    FEATURE_NAMES.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs)
-}
+use crate::caps::{Arch, Flag, qemu_feature_name};
 
 impl Builder<'_, '_> {
     /// `-cpu`.
@@ -88,7 +67,7 @@ impl Builder<'_, '_> {
         let model = match model {
             Some(model) => model,
             None if parts.is_empty() && !self.is_32_bit_on_64() => return Ok(()),
-            None => self.default_model(),
+            None => self.default_model()?,
         };
         if self.is_32_bit_on_64() && model == "host" {
             parts.push("aarch64=off".to_owned());
@@ -103,15 +82,20 @@ impl Builder<'_, '_> {
         self.board.arch == Arch::Armv7l && self.caps.arch == Arch::Aarch64
     }
 
-    fn default_model(&self) -> String {
+    fn default_model(&self) -> Result<String> {
         let machine = self.caps.machine(self.accelerator, self.board.machine);
         let model = machine
             .and_then(|machine| machine.default_cpu.as_deref())
             .and_then(|type_name| self.caps.cpu_model_of_type(self.accelerator, type_name));
+        let no_default = |arch| {
+            unsupported(format!("CPU flags requested but can't determine default CPU for arch {arch}"))
+        };
         match (model, self.board.arch) {
-            (Some(model), _) => model.name.clone(),
-            (None, Arch::I686) => "qemu32".to_owned(),
-            (None, _) => "qemu64".to_owned(),
+            (_, arch @ Arch::Ppc) => Err(no_default(arch)),
+            (Some(model), _) => Ok(model.name.clone()),
+            (None, Arch::I686) => Ok("qemu32".to_owned()),
+            (None, Arch::X86_64) => Ok("qemu64".to_owned()),
+            (None, arch) => Err(no_default(arch)),
         }
     }
 
@@ -152,13 +136,13 @@ impl Builder<'_, '_> {
                     }
                     model.name.clone()
                 }
-                None => self.default_model(),
+                None => self.default_model()?,
             },
         };
         for feature in &cpu.features {
             let on = !matches!(feature.policy, CpuFeaturePolicy::Disable | CpuFeaturePolicy::Forbid);
             let name = if self.has(Flag::CanonicalCpuFeatures) {
-                qemu_feature_name(&feature.name)
+                qemu_feature_name(self.board.arch, &feature.name)
             } else {
                 &feature.name
             };

@@ -2,7 +2,7 @@
 
 use virt_conf::model::{
     ControllerKind, DetectZeroes, DeviceAddress, Disk, DiskBus, DiskCache, DiskDevice, DiskDiscard,
-    DiskErrorPolicy, DiskSource, DriveAddress, IoThreads, ScsiModel, Switch,
+    DiskErrorPolicy, DiskModel, DiskSource, DriveAddress, IoThreads, ScsiModel, Switch,
 };
 use virt_util::Result;
 
@@ -44,6 +44,11 @@ impl Builder<'_, '_> {
                 (image, filters)
             })
             .collect();
+        for (image, _) in &mut images {
+            if let Some(image) = image {
+                self.number_descriptors(image)?;
+            }
+        }
         images.reverse();
         self.floppy_controller(boot);
         for ((position, disk), (image, filters)) in domain.devices.disks.iter().enumerate().zip(&images) {
@@ -188,7 +193,8 @@ impl Builder<'_, '_> {
     fn virtio_disk(&self, disk: &Disk, backend: &Backend) -> Result<Props> {
         let base = if matches!(backend, Backend::Chardev(_)) { "vhost-user-blk" } else { "virtio-blk" };
         let driver = &disk.driver;
-        let mut props = self.virtio_name(base, disk.model, &disk.info, Some(&driver.virtio))?;
+        let mut props =
+            self.virtio_name(base, disk.model.and_then(DiskModel::virtio), &disk.info, Some(&driver.virtio))?;
         // QEMU 2.x turned SCSI passthrough on by itself; whoever wants it has to say so.
         if disk.device == DiskDevice::Lun && self.has(Flag::VirtioBlkPciScsi) {
             props.set("scsi", true);

@@ -58,7 +58,7 @@ impl Builder<'_, '_> {
         let variables = variables.map(|source| {
             let format = storage_format(os.nvram.as_ref().and_then(|nvram| nvram.format));
             let mut image = Image::new(source, Some(format), "libvirt-pflash1".into());
-            image.force_format = NodeNumbers::new(self.caps).format_layers();
+            image.force_format = NodeNumbers::new(self.caps, 0).format_layers();
             image
         });
         let mut images = [code, variables];

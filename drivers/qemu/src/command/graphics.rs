@@ -33,7 +33,8 @@ impl Builder<'_, '_> {
                 Graphics::Spice(spice) => self.spice(spice)?,
                 Graphics::EglHeadless(headless) => self.egl_headless(headless),
                 Graphics::Dbus(dbus) => self.dbus_display(dbus),
-                Graphics::Rdp(_) => return Err(unsupported("unsupported graphics type 'rdp'")),
+                // A program of its own serves it, from what D-Bus shows.
+                Graphics::Rdp(_) => {}
                 Graphics::Desktop(_) => return Err(unsupported("unsupported graphics type 'desktop'")),
             }
         }
@@ -68,10 +69,7 @@ impl Builder<'_, '_> {
             Some(GraphicsListen::None) => parts.push("none".to_owned()),
             _ => {
                 if !(5900..=65535).contains(&port.port) {
-                    return Err(unsupported(format!(
-                        "vnc port must be in range [5900,65535] (found '{}')",
-                        port.port
-                    )));
+                    return Err(unsupported("vnc port must be in range [5900,65535]"));
                 }
                 let address = listen_address(listen).unwrap_or(&settings.vnc_listen);
                 let address = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
@@ -262,7 +260,8 @@ impl Builder<'_, '_> {
                 value.push_str(&format!(",rendernode={}", escape_commas(node)));
             }
         }
-        if let Some(audio) = self.audio_id(dbus.audio.as_ref()) {
+        let audio = dbus.audio.as_ref().and_then(|audio| self.audio_id(Some(audio)));
+        if let Some(audio) = audio {
             value.push_str(&format!(",audiodev=audio{audio}"));
         }
         self.line.option("-display", value);

@@ -3,7 +3,7 @@
 use virt_conf::model::{
     DeviceAddress, DeviceInfo, Hostdev, HostdevKind, MdevHostdev, MdevModel, PciSlot, RedirectionFilter,
     ScsiHostHostdev, ScsiHostdev, ScsiHostdevSource, Smartcard, SmartcardKind, SubsystemDevice, Switch,
-    TeamingType, UsbGuestReset, UsbHostdev,
+    TeamingType, UsbGuestReset, UsbHostdev, VirtioModel,
 };
 use virt_util::Result;
 
@@ -94,10 +94,14 @@ impl Builder<'_, '_> {
         let source = &usb.source;
         let mut props = Props::device("usb-host");
         if let Some(address) = source.address {
-            props = if self.has(Flag::UsbHostHostdevice) {
-                props.text("hostdevice", format!("/dev/bus/usb/{:03}/{:03}", address.bus, address.device))
+            // Reading sees to it that one of the two is there.
+            let device = address.device.unwrap_or_default();
+            props = if let Some(port) = &address.port {
+                props.number("hostbus", address.bus).text("hostport", port.to_string())
+            } else if self.has(Flag::UsbHostHostdevice) {
+                props.text("hostdevice", format!("/dev/bus/usb/{:03}/{device:03}", address.bus))
             } else {
-                props.number("hostbus", address.bus).number("hostaddr", address.device)
+                props.number("hostbus", address.bus).number("hostaddr", device)
             };
         }
         props = props.text("id", alias(info)?);
@@ -165,7 +169,7 @@ impl Builder<'_, '_> {
         let name = alias(info)?;
         let fd = self.descriptor(Descriptor::VhostScsi { alias: name.to_owned() });
         let mut props = self
-            .virtio_name("vhost-scsi", host.model, info, None)?
+            .virtio_name("vhost-scsi", host.model.or(Some(VirtioModel::Virtio)), info, None)?
             .opt_text("wwpn", host.source.wwpn.as_deref())
             .text("vhostfd", fd.to_string())
             .text("id", name);

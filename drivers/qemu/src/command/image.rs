@@ -20,11 +20,24 @@ pub(crate) struct Image<'a> {
     /// The stem of its node names: `libvirt-3`.
     pub node: String,
     pub tuning: ImageTuning,
+    /// The set of descriptors that the caller brought along for it.
+    pub descriptors: Option<PassedDescriptors>,
     /// A format node even where the storage would do.
     pub force_format: bool,
     /// Where a qcow2 image keeps its data.
     pub data: Option<Box<Image<'a>>>,
     pub below: Below<'a>,
+}
+
+/// Descriptors in place of a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PassedDescriptors {
+    /// QEMU's number of the set.
+    pub set: u32,
+    /// There is only one, so that QEMU cannot choose between reading and writing.
+    pub single: bool,
+    /// QEMU may write through it.
+    pub writable: bool,
 }
 
 /// What an image is an overlay of.
@@ -81,8 +94,9 @@ pub(crate) struct NodeNumbers {
 }
 
 impl NodeNumbers {
-    pub(crate) fn new(caps: &Capabilities) -> Self {
-        Self { last: 0, format_layers: !caps.has(Flag::BlockjobBackingMaskProtocol) }
+    /// After as many as are taken.
+    pub(crate) fn new(caps: &Capabilities, taken: u32) -> Self {
+        Self { last: taken, format_layers: !caps.has(Flag::BlockjobBackingMaskProtocol) }
     }
 
     pub(crate) fn next(&mut self) -> String {
@@ -110,6 +124,7 @@ impl<'a> Image<'a> {
             readonly: false,
             node,
             tuning: ImageTuning::default(),
+            descriptors: None,
             force_format: false,
             data: None,
             below: Below::Unknown,
@@ -165,7 +180,10 @@ impl<'a> Image<'a> {
 
     /// Whether a node for the format stands above that of the storage.
     pub(crate) fn has_format_layer(&self) -> bool {
+        // A descriptor for writing is opened for writing: only a node above it can be read-only.
+        let one_for_writing = self.descriptors.is_some_and(|passed| passed.single && passed.writable);
         self.force_format
+            || self.readonly && one_for_writing
             || self.is_encrypted_by_qemu()
             || !matches!(
                 self.format,

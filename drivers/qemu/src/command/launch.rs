@@ -1,7 +1,9 @@
 //! What the command line depends on besides the domain document and the binary: directories, settings, facts about
 //! the host, descriptors, secrets. All of it is given; the builder looks nothing up.
 
-use virt_conf::model::{Bitmap, NumatuneMemory, NumatunePlacement, ScsiAdapterSource, SmbiosInfo};
+use virt_conf::model::{
+    Bitmap, Cpu, NetworkDiskProtocol, NumatuneMemory, NumatunePlacement, ScsiAdapterSource, SmbiosInfo,
+};
 use virt_util::Result;
 
 /// Everything outside the document that a command line depends on.
@@ -18,6 +20,17 @@ pub struct Launch<'a> {
     pub secrets: &'a mut dyn Secrets,
     /// Where the guest's state comes from.
     pub origin: Origin,
+    /// What a running emulator has already, when a device comes to it.
+    pub taken: Taken,
+}
+
+/// Numbers that a running emulator has given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// How many nodes of images.
+    pub nodes: u32,
+    /// How many sets of descriptors.
+    pub fdsets: u32,
 }
 
 /// Where one guest's files live; none of these has a trailing slash.
@@ -56,6 +69,8 @@ pub struct Settings {
     pub dump_guest_core: bool,
     /// Whether guests without graphics may use the host's sound.
     pub nographics_allow_host_audio: bool,
+    /// Where `PipeWire`'s sockets are, unless the guest says it.
+    pub pipewire_runtime_dir: Option<String>,
     /// VNC's listening address unless the guest names one.
     pub vnc_listen: String,
     /// Whether VNC uses TLS.
@@ -115,6 +130,7 @@ impl Default for Settings {
             timestamps: true,
             dump_guest_core: false,
             nographics_allow_host_audio: false,
+            pipewire_runtime_dir: None,
             vnc_listen: "127.0.0.1".into(),
             vnc_tls: false,
             vnc_tls_verify: false,
@@ -164,8 +180,39 @@ pub struct HostFacts {
     pub hugepages: Vec<HugepageMount>,
     /// The NUMA nodes of the host, by number.
     pub numa_nodes: Vec<u32>,
+    /// The host's processor as a named model, for binaries that do not say what it is.
+    pub processor: Option<Cpu>,
+    /// What nbdkit can reach, so that QEMU does not have to.
+    pub nbdkit: Nbdkit,
+    /// The processors of each NUMA node; of a node that is not named, nothing is known.
+    pub numa_cpus: Vec<(u32, Bitmap)>,
     /// The first render node, for OpenGL.
     pub render_node: Option<String>,
+}
+
+/// Which servers nbdkit speaks to; without it, none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Nbdkit {
+    /// Those of the web and of file transfer.
+    pub curl: bool,
+    /// Those that run SSH.
+    pub ssh: bool,
+}
+
+impl Nbdkit {
+    /// Whether it serves what lies on a server of that protocol.
+    #[must_use]
+    pub fn serves(self, protocol: NetworkDiskProtocol) -> bool {
+        match protocol {
+            NetworkDiskProtocol::Http
+            | NetworkDiskProtocol::Https
+            | NetworkDiskProtocol::Ftp
+            | NetworkDiskProtocol::Ftps
+            | NetworkDiskProtocol::Tftp => self.curl,
+            NetworkDiskProtocol::Ssh => self.ssh,
+            _ => false,
+        }
+    }
 }
 
 impl HostFacts {

@@ -1,9 +1,8 @@
 //! The machine and what executes it: `-name`, `-machine`, `-accel`, firmware, clock, boot.
 
 use virt_conf::model::{
-    AcpiTableType, ClockBasis, ClockOffset, ControllerKind, DeviceInfo, GicVersion, HptResizing,
-    IoapicDriver, IommuModel, KeywrapCipherName, LaunchSecurity, LoaderType, MemoryModel, PciModel, Switch,
-    TickPolicy, TimerName, TimerTrack,
+    AcpiTableType, ClockBasis, ClockOffset, DeviceInfo, GicVersion, HptResizing, IoapicDriver, IommuModel,
+    KeywrapCipherName, LaunchSecurity, LoaderType, MemoryModel, Switch, TickPolicy, TimerName, TimerTrack,
 };
 use virt_util::Result;
 
@@ -97,7 +96,7 @@ impl Builder<'_, '_> {
         if let Some(aia) = features.aia {
             add("aia", aia.as_str());
         }
-        if domain.devices.iommu.as_ref().is_some_and(|iommu| iommu.model == IommuModel::Smmuv3) {
+        if domain.devices.iommus.iter().any(|iommu| iommu.model == IommuModel::Smmuv3) {
             add("iommu", "smmuv3");
         }
         let dump = domain.memory.and_then(|memory| memory.dump_core).map(|dump| dump == Switch::On);
@@ -109,6 +108,9 @@ impl Builder<'_, '_> {
         parts.extend(self.machine_firmware_and_security());
         if let Some(on) = self.hpet() {
             parts.push(format!("hpet={}", on_off(on)));
+        }
+        if let Some(audio) = self.speaker_audio()? {
+            parts.push(format!("pcspk-audiodev={audio}"));
         }
         parts.extend(self.machine_acpi()?);
         self.line.option("-machine", parts.join(","));
@@ -293,8 +295,7 @@ impl Builder<'_, '_> {
         self.line.option("-rtc", value);
         if let Some(pit) = self.timer(TimerName::Pit) {
             match pit.tickpolicy {
-                None => {}
-                Some(TickPolicy::Delay) => {
+                None | Some(TickPolicy::Delay) => {
                     if self.has(Flag::KvmPitLostTickPolicy) {
                         self.line.option("-global", "kvm-pit.lost_tick_policy=delay");
                     }
@@ -325,14 +326,6 @@ impl Builder<'_, '_> {
                 let option = format!("{driver}.disable_{state}={}", u32::from(!enabled));
                 self.line.option("-global", option);
             }
-        }
-        let root = self.domain.devices.controllers.iter().find_map(|controller| match &controller.kind {
-            ControllerKind::Pci(pci) if pci.model == Some(PciModel::PciRoot) => switch(pci.target.hotplug),
-            _ => None,
-        });
-        if let Some(hotplug) = root.filter(|_| self.board.is_i440fx()) {
-            let option = format!("PIIX4_PM.acpi-root-pci-hotplug={}", on_off(hotplug));
-            self.line.option("-global", option);
         }
     }
 
@@ -415,6 +408,8 @@ impl Builder<'_, '_> {
                     .opt_flag("author-key-enabled", snp.author_key)
                     .opt_flag("vcek-disabled", snp.vcek.map(|vcek| !vcek))
             }
+            // Refused with the definition.
+            LaunchSecurity::Tdx(_) => return Ok(()),
             LaunchSecurity::S390Pv => super::Props::object("s390-pv-guest", "lsec0"),
         };
         self.object(&props);
@@ -469,13 +464,6 @@ impl Builder<'_, '_> {
             let path = format!("{}/pr-helper0.sock", self.launch.paths.guest);
             self.object(&super::Props::object("pr-manager-helper", "pr-helper0").text("path", path));
         }
-    }
-
-    /// Backends of enclave memory, which the machine's options name.
-    pub(crate) fn enclave_memory(&mut self) -> Result<()> {
-        let domain = self.domain;
-        let enclaves = domain.devices.memories.iter().filter(|memory| memory.model == MemoryModel::SgxEpc);
-        enclaves.into_iter().try_for_each(|memory| self.memory_device_backend(memory))
     }
 
     /// `-uuid`.

@@ -36,7 +36,11 @@ impl Builder<'_, '_> {
     /// `-m`, and the backend of main memory where there are no nodes.
     pub(crate) fn memory(&mut self) -> Result<()> {
         let domain = self.domain;
-        let size = initial_memory_kib(domain);
+        let mut size = initial_memory_kib(domain);
+        if domain.max_memory.is_none() {
+            // Whole MiB, as the option once counted.
+            size -= size % 1024;
+        }
         let mut value = format!("size={size}k");
         if let Some(max) = &domain.max_memory {
             if max.slots != 0 {
@@ -214,10 +218,27 @@ impl Builder<'_, '_> {
         let list: Vec<u32> = nodes.iter().collect();
         props.set("host-nodes", list);
         props.set("policy", policy);
-        if prealloc && self.has(Flag::ThreadContext) && backing.kind != Some(MemoryModel::SgxEpc) {
+        if prealloc
+            && self.has(Flag::ThreadContext)
+            && backing.kind != Some(MemoryModel::SgxEpc)
+            && !self.allocating_nodes(nodes.iter()).is_empty()
+        {
             props.set("prealloc-context", format!("tc-{}", backing.id));
         }
         Ok(true)
+    }
+
+    /// Of the nodes that memory comes from, those whose processors may fill it.
+    fn allocating_nodes(&self, nodes: impl Iterator<Item = u32>) -> Vec<u32> {
+        let domain = self.domain;
+        let pinned = domain.cputune.emulatorpin.as_ref().or(domain.vcpu.cpuset.as_ref());
+        let allowed = |node: &u32| {
+            pinned.is_none_or(|pinned| {
+                let of_node = self.launch.host.numa_cpus.iter().find(|(known, _)| known == node);
+                of_node.is_none_or(|(_, cpus)| cpus.iter().any(|cpu| pinned.contains(cpu)))
+            })
+        };
+        nodes.filter(allowed).collect()
     }
 
     fn memory_backend(&mut self, backing: &Backing<'_>) -> Result<()> {
@@ -229,8 +250,10 @@ impl Builder<'_, '_> {
     fn write_memory_backend(&mut self, props: &Props) {
         if let (Some(context), Some(nodes)) = (props.value("prealloc-context"), props.value("host-nodes")) {
             let context = context.as_str().unwrap_or_default().to_owned();
+            let nodes = nodes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_u64);
+            let nodes = self.allocating_nodes(nodes.filter_map(|node| u32::try_from(node).ok()));
             let mut threads = Props::object("thread-context", &context);
-            threads.set("node-affinity", nodes.clone());
+            threads.set("node-affinity", nodes);
             self.object(&threads);
         }
         self.object(props);
@@ -400,18 +423,18 @@ impl Builder<'_, '_> {
     pub(crate) fn memory_devices(&mut self) -> Result<()> {
         let domain = self.domain;
         for memory in &domain.devices.memories {
+            self.memory_device_backend(memory)?;
             if memory.model == MemoryModel::SgxEpc {
+                // Enclave memory is part of the board, which names the backend.
                 continue;
             }
-            self.memory_device_backend(memory)?;
             let props = self.memory_device(memory)?;
             self.device(&props);
         }
         Ok(())
     }
 
-    /// Enclave memory belongs to the machine: its backends stand before it.
-    pub(crate) fn memory_device_backend(&mut self, memory: &MemoryDevice) -> Result<()> {
+    fn memory_device_backend(&mut self, memory: &MemoryDevice) -> Result<()> {
         let access = match memory.access {
             Some(MemoryDeviceAccess::Shared) => Some(MemoryAccess::Shared),
             Some(MemoryDeviceAccess::Private) => Some(MemoryAccess::Private),

@@ -83,6 +83,7 @@ impl Builder<'_, '_> {
             }
             let mut props = Props::device(watchdog.model.as_str()).text("id", alias(&watchdog.info)?);
             self.address(&mut props, &watchdog.info)?;
+            self.zpci(&watchdog.info)?;
             self.device(&props);
         }
         if let Some(watchdog) = domain.devices.watchdogs.first() {
@@ -154,7 +155,8 @@ impl Builder<'_, '_> {
     /// The IOMMU.
     pub(crate) fn iommu(&mut self) -> Result<()> {
         let domain = self.domain;
-        let Some(iommu) = &domain.devices.iommu else { return Ok(()) };
+        // Several are all said on the machine.
+        let Some(iommu) = domain.devices.iommus.first() else { return Ok(()) };
         let driver = &iommu.driver;
         let props = match iommu.model {
             IommuModel::Intel => Props::device("intel-iommu")
@@ -170,6 +172,8 @@ impl Builder<'_, '_> {
                 self.address(&mut props, &iommu.info)?;
                 props
             }
+            // Refused with the definition.
+            IommuModel::Amd => return Ok(()),
             // Said on the machine.
             IommuModel::Smmuv3 => return Ok(()),
         };
@@ -462,7 +466,9 @@ impl Builder<'_, '_> {
             }
             Some(virt_conf::model::SmbiosMode::Host) => {
                 if let Some(info) = &self.launch.host.smbios {
-                    let info = info.clone();
+                    // No two machines have the same identity.
+                    let mut info = info.clone();
+                    info.system.uuid = None;
                     self.smbios(&info);
                 }
                 Ok(())

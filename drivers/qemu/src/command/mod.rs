@@ -13,21 +13,27 @@ mod cpu;
 mod disk;
 mod firmware;
 mod graphics;
+mod guest_cpu;
 mod hostdev;
 mod image;
 mod launch;
 mod line;
+mod lockable;
 mod machine;
 mod memory;
 mod misc;
 mod net;
+mod plug;
 mod prepare;
 mod props;
 mod protocol;
 mod sd_card;
 mod secret;
 mod sound;
+mod startable;
+mod throttle;
 mod video;
+mod volume;
 
 pub use alias::assign_aliases;
 pub(crate) use alias::disk_index;
@@ -35,9 +41,12 @@ pub(crate) use hostdev::subsystem;
 pub(crate) use image::has_medium;
 pub use launch::*;
 pub use line::CommandLine;
+pub use lockable::lockable_memory;
 pub(crate) use net::virtio_generation;
+pub(crate) use plug::{MonitorCommand, plug};
 pub use prepare::{Allocator, PortUse, prepare};
 pub use props::{Props, escape_commas, on_off};
+pub use volume::{FoundVolume, with_volumes};
 
 use virt_conf::model::Domain;
 use virt_util::Result;
@@ -59,6 +68,7 @@ pub fn command_line(domain: &Domain, caps: &Capabilities, launch: &mut Launch<'_
     let accelerator = accelerator_of(domain.kind)
         .ok_or_else(|| unsupported(format!("the QEMU binary does not support {}", domain.kind.as_str())))?;
     let board = board_of(domain).ok_or_else(|| internal("the domain has no machine type yet"))?;
+    let next_fdset = launch.taken.fdsets;
     let mut builder = Builder {
         domain,
         caps,
@@ -66,8 +76,9 @@ pub fn command_line(domain: &Domain, caps: &Capabilities, launch: &mut Launch<'_
         accelerator,
         launch,
         line: CommandLine { program: caps.emulator.clone(), ..CommandLine::default() },
-        next_fdset: 0,
+        next_fdset,
     };
+    builder.check_startable()?;
     if let Some(emulator) = &domain.devices.emulator {
         builder.line.program.clone_from(emulator);
     }
@@ -78,7 +89,7 @@ pub fn command_line(domain: &Domain, caps: &Capabilities, launch: &mut Launch<'_
 impl Builder<'_, '_> {
     fn build(&mut self) -> Result<()> {
         let boot = BootIndices::of(self.domain);
-        let mut numbers = NodeNumbers::new(self.caps);
+        let mut numbers = NodeNumbers::new(self.caps, self.launch.taken.nodes);
         self.environment();
         self.name();
         self.master_key();
@@ -93,8 +104,8 @@ impl Builder<'_, '_> {
         self.overcommit();
         self.smp()?;
         self.iothreads()?;
+        self.throttle_groups();
         self.numa()?;
-        self.enclave_memory()?;
         self.identity()?;
         self.generation_id()?;
         self.sysinfo()?;

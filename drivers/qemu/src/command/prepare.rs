@@ -2,10 +2,12 @@
 
 use virt_conf::model::{
     Channel, ChannelTarget, CharSocketMode, CharSource, Domain, Graphics, GraphicsListen, Kib, ListenSocket,
+    ListenStatus, OsFirmware,
 };
-use virt_util::Result;
+use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
-use super::{Origin, Paths, Settings, assign_aliases};
+use super::{HostFacts, Origin, Paths, Settings, assign_aliases, guest_cpu};
+use crate::caps::Capabilities;
 use crate::model::{board_of, numa_cells};
 
 /// What a display's port is for.
@@ -45,18 +47,23 @@ pub trait Allocator {
     fn network_address(&mut self, network: &str) -> Result<String>;
 }
 
-/// Fills in what a definition leaves to the moment of starting: aliases, ports, sockets' paths, rounded sizes.
+/// Fills in what a definition leaves to the moment of starting: the processor's model, aliases, ports, sockets' paths,
+/// rounded sizes.
 ///
 /// # Errors
 ///
-/// When something that has to be unique cannot be had.
+/// When something that has to be unique cannot be had, or the host has no such processor.
 pub fn prepare(
     domain: &mut Domain,
+    caps: &Capabilities,
+    host: &HostFacts,
     paths: &Paths,
     settings: &Settings,
     origin: &Origin,
     allocator: &mut dyn Allocator,
 ) -> Result<()> {
+    require_firmware(domain)?;
+    guest_cpu::settle(domain, caps, host)?;
     crate::address::assign_usb(domain)?;
     assign_aliases(domain);
     if matches!(origin, Origin::Boot) {
@@ -77,15 +84,30 @@ pub fn prepare(
     Ok(())
 }
 
+/// Firmware that was to be chosen when the definition was read is there: UEFI says what it can do.
+fn require_firmware(domain: &Domain) -> Result<()> {
+    let os = &domain.os;
+    let chosen = match os.firmware {
+        None => true,
+        Some(OsFirmware::Efi) => !os.firmware_features.features.is_empty(),
+        Some(OsFirmware::Bios) => os.loader.as_ref().is_some_and(|loader| !loader.path.is_empty()),
+    };
+    if chosen {
+        return Ok(());
+    }
+    let wanted = os.firmware.map_or("", OsFirmware::as_str);
+    Err(Error::new(
+        ErrorCode::OPERATION_FAILED,
+        ErrorDomain::QEMU,
+        format!("Unable to find '{wanted}' firmware that is compatible with the current configuration"),
+    ))
+}
+
 /// Rounds memory up to what QEMU accepts: 1 MiB, or 256 MiB on Power; modules to 2 MiB.
 pub(crate) fn align_memory(domain: &mut Domain) {
     let is_power = board_of(domain).is_some_and(|board| board.arch.is_ppc64());
     let (align, module_align) = if is_power { (256 * 1024, 256 * 1024) } else { (1024, 2048) };
     let round = |kib: &mut Kib, to: u64| kib.0 = kib.0.div_ceil(to).saturating_mul(to);
-    for memory in &mut domain.devices.memories {
-        round(&mut memory.target.size, module_align);
-    }
-    let plugged: u64 = domain.devices.memories.iter().map(|memory| memory.target.size.0).sum();
     let mut initial = if numa_cells(domain).is_empty() {
         let total = domain.memory.map_or(0, |memory| memory.size.0);
         let unrounded = domain.devices.memories.iter().map(|memory| memory.target.size.0).sum::<u64>();
@@ -103,6 +125,10 @@ pub(crate) fn align_memory(domain: &mut Domain) {
     if let Some(max) = &mut domain.max_memory {
         round(&mut max.size, align);
     }
+    for memory in &mut domain.devices.memories {
+        round(&mut memory.target.size, module_align);
+    }
+    let plugged: u64 = domain.devices.memories.iter().map(|memory| memory.target.size.0).sum();
     if let Some(memory) = &mut domain.memory {
         memory.size = Kib(initial.0 + plugged);
     }
@@ -133,10 +159,11 @@ fn prepare_graphics(
                     if prefer_socket {
                         *listen = GraphicsListen::Socket(ListenSocket {
                             socket: Some(format!("{}/{socket_name}", paths.guest)),
-                            ..ListenSocket::default()
+                            status: ListenStatus { from_config: 1, auto_generated: true },
                         });
                     } else {
                         address.address = Some(default_address.clone());
+                        address.status.from_config = 1;
                     }
                 }
                 GraphicsListen::Network(network) => {

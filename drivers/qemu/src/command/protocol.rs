@@ -35,16 +35,21 @@ impl Builder<'_, '_> {
                 .flag("floppy", image.tuning.floppy)
                 .flag("rw", !image.readonly && image.format != virt_conf::model::StorageFormat::Fat),
             DiskSource::Nvme(nvme) => driver("nvme")
-                .text("device", nvme.address.slot.to_string())
+                .text("device", nvme.address.unwrap_or_default().slot.to_string())
                 .number("namespace", nvme.namespace.unwrap_or(1)),
             DiskSource::VhostVdpa(_) => {
                 driver("virtio-blk-vhost-vdpa").text("path", objects.descriptors.clone().unwrap_or_default())
+            }
+            DiskSource::Network(_) if self.is_served_by_nbdkit(image) => {
+                let path = format!("{}/nbdkit-{}.socket", self.launch.paths.guest, image.storage_node());
+                driver("nbd").nested("server", Props::new().text("type", "unix").text("path", path))
             }
             DiskSource::Network(network) => self.network_props(network, image, objects)?,
             DiskSource::Volume(_) => {
                 return Err(internal("a storage volume must be translated to its source before start"));
             }
             DiskSource::VhostUser(_) => return Err(internal("a vhost-user disk has no block node")),
+            DiskSource::Ctl(_) => return Err(internal("only bhyve has disks on CTL")),
         })
     }
 
@@ -136,24 +141,21 @@ impl Builder<'_, '_> {
         user: Option<&str>,
     ) -> Result<Props> {
         let name = network.name.as_deref().unwrap_or_default();
-        let (pool, rest) = name
+        let (pool, volume) = name
             .split_once('/')
             .ok_or_else(|| internal(format!("missing pool name in RBD source '{name}'")))?;
-        let (namespace, volume) =
-            rest.split_once('/').map_or((None, rest), |(namespace, volume)| (Some(namespace), volume));
         let servers: Vec<Value> = network
             .hosts
             .iter()
             .map(|host| {
                 Props::new()
                     .text("host", host.name.clone().unwrap_or_default())
-                    .text("port", host.port.unwrap_or(6789).to_string())
+                    .text("port", host.port.unwrap_or(0).to_string())
                     .into()
             })
             .collect();
         let mut props = driver
             .text("pool", pool)
-            .opt_text("namespace", namespace)
             .text("image", volume)
             .opt_text("snapshot", network.snapshot.as_deref())
             .opt_text("conf", network.config_file.as_deref());
@@ -198,15 +200,15 @@ pub(crate) fn iscsi_props(
     secret: Option<&str>,
     initiator: Option<&str>,
 ) -> Result<Props> {
-    let (target, lun) = match name.rsplit_once('/') {
+    let [host] = hosts else { return Err(internal("iSCSI protocol accepts only one host")) };
+    let (target, lun) = match name.split_once('/') {
         Some((target, lun)) => {
             let number =
-                lun.parse().map_err(|_| internal(format!("cannot parse target for lunStr '{name}'")))?;
+                lun.parse().map_err(|_| internal(format!("cannot parse target for lunStr '{target}'")))?;
             (target, number)
         }
         None => (name, 0u32),
     };
-    let [host] = hosts else { return Err(internal("protocol 'iscsi' accepts only one host")) };
     Ok(driver
         .text("portal", portal(host, 3260))
         .text("target", target)
@@ -220,7 +222,12 @@ pub(crate) fn iscsi_props(
 fn only_host(network: &NetworkDiskSource, protocol: NetworkDiskProtocol) -> Result<&NetworkHost> {
     match network.hosts.as_slice() {
         [host] => Ok(host),
-        _ => Err(internal(format!("protocol '{}' accepts only one host", protocol.as_str()))),
+        _ => Err(internal(match protocol {
+            NetworkDiskProtocol::Nbd | NetworkDiskProtocol::Ssh | NetworkDiskProtocol::Nfs => {
+                format!("{} protocol accepts only one host", protocol.as_str())
+            }
+            _ => format!("protocol '{}' accepts only one host", protocol.as_str()),
+        })),
     }
 }
 
@@ -257,7 +264,9 @@ fn url(network: &NetworkDiskSource, protocol: NetworkDiskProtocol) -> Result<Str
     };
     let path = network.name.as_deref().unwrap_or_default();
     let slash = if path.starts_with('/') { "" } else { "/" };
-    let query = network.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+    let has_query = matches!(protocol, NetworkDiskProtocol::Http | NetworkDiskProtocol::Https);
+    let query = network.query.as_ref().filter(|_| has_query).map(|query| format!("?{query}"));
+    let query = query.unwrap_or_default();
     Ok(format!("{}://{}{slash}{path}{query}", protocol.as_str(), portal(host, default)))
 }
 

@@ -28,15 +28,19 @@ impl Builder<'_, '_> {
     pub(crate) fn sounds(&mut self) -> Result<()> {
         let domain = self.domain;
         for sound in &domain.devices.sounds {
-            let audio = self.required_audio(sound)?;
-            if sound.model == SoundModel::PcSpk {
-                // The speaker is part of the board.
-                self.line.option("-machine", format!("pcspk-audiodev={audio}"));
-                continue;
+            // The speaker is part of the board.
+            if sound.model != SoundModel::PcSpk {
+                self.sound(sound, &self.required_audio(sound)?)?;
             }
-            self.sound(sound, &audio)?;
         }
         Ok(())
+    }
+
+    /// What the board's own speaker plays on, if the guest has it.
+    pub(crate) fn speaker_audio(&self) -> Result<Option<String>> {
+        let mut sounds = self.domain.devices.sounds.iter();
+        let speaker = sounds.find(|sound| sound.model == SoundModel::PcSpk);
+        speaker.map(|sound| self.required_audio(sound)).transpose()
     }
 
     fn sound(&mut self, sound: &Sound, audio: &str) -> Result<()> {
@@ -73,6 +77,7 @@ impl Builder<'_, '_> {
             props = props.opt_flag("multi", sound.multichannel);
         }
         self.address(&mut props, &sound.info)?;
+        self.zpci(&sound.info)?;
         self.device(&props);
         if is_hda {
             self.codecs(sound, id, audio);
@@ -141,7 +146,9 @@ impl Builder<'_, '_> {
                 }
             }
             AudioKind::Pipewire(pipewire) => {
-                if let Some(dir) = &pipewire.runtime_dir {
+                let settings = self.launch.settings;
+                let dir = pipewire.runtime_dir.as_ref().or(settings.pipewire_runtime_dir.as_ref());
+                if let Some(dir) = dir {
                     self.line.environment.push(("PIPEWIRE_RUNTIME_DIR".into(), dir.clone()));
                 }
             }
@@ -175,14 +182,15 @@ fn streams(kind: &AudioKind) -> (Props, Props) {
 }
 
 fn stream(common: &AudioStream) -> Props {
+    let settings = common.settings.clone().unwrap_or_default();
     Props::new()
         .opt_flag("mixing-engine", common.mixing_engine)
         .opt_flag("fixed-settings", common.fixed_settings)
         .nonzero("voices", common.voices)
         .nonzero("buffer-length", common.buffer_length)
-        .nonzero("frequency", common.settings.frequency)
-        .nonzero("channels", common.settings.channels)
-        .opt_text("format", common.settings.format.map(virt_conf::model::AudioFormat::as_str))
+        .nonzero("frequency", settings.frequency)
+        .nonzero("channels", settings.channels)
+        .opt_text("format", settings.format.map(virt_conf::model::AudioFormat::as_str))
 }
 
 fn alsa_stream(alsa: &AlsaAudioStream) -> Props {

@@ -157,7 +157,7 @@ fn input_linux(id: &str, evdev: &EvdevInput) -> Props {
     let toggle = evdev.grab_toggle.map(GrabToggle::as_str);
     Props::object("input-linux", id)
         .text("evdev", evdev.dev.clone().unwrap_or_default())
-        .flag("repeat", evdev.repeat == Some(Switch::On))
+        .opt_flag("repeat", evdev.repeat.map(|repeat| repeat == Switch::On))
         .flag_if("grab_all", evdev.grab.is_some())
         .opt_text("grab-toggle", toggle)
 }

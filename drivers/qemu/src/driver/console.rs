@@ -21,8 +21,9 @@ impl Console for Connection {
         flags.only(OpenConsole::FORCE | OpenConsole::SAFE, "qemuDomainOpenConsole")?;
         let entry = self.engine.active(domain, wait_of(call))?;
         let (alias, source) = self.engine.console(&entry, device.as_deref())?;
-        let lock = self.engine.claim(&entry, &alias, "console")?;
-        Ok(Arc::new(DeviceStream::open(&source, &alias, lock)?))
+        let force = flags.contains(OpenConsole::FORCE);
+        let claim = self.engine.claim(&entry, &alias, "console", force, wait_of(call))?;
+        Ok(Arc::new(DeviceStream::open(&source, &alias, claim, wait_of(call))?))
     }
 
     fn open_channel(
@@ -35,8 +36,9 @@ impl Console for Connection {
         flags.only(OpenConsole::FORCE, "qemuDomainOpenChannel")?;
         let entry = self.engine.active(domain, wait_of(call))?;
         let (alias, source) = self.engine.channel(&entry, name.as_deref())?;
-        let lock = self.engine.claim(&entry, &alias, "channel")?;
-        Ok(Arc::new(DeviceStream::open(&source, &alias, lock)?))
+        let force = flags.contains(OpenConsole::FORCE);
+        let claim = self.engine.claim(&entry, &alias, "channel", force, wait_of(call))?;
+        Ok(Arc::new(DeviceStream::open(&source, &alias, claim, wait_of(call))?))
     }
 
     fn screenshot(&self, call: &Call, domain: Uuid, screen: u32) -> Result<Screenshot> {

@@ -15,18 +15,30 @@ use crate::wait_of;
 
 /// The flags of a start that make sense here.
 const START: StartDomain = StartDomain::PAUSED
+    .union(StartDomain::AUTODESTROY)
     .union(StartDomain::BYPASS_CACHE)
     .union(StartDomain::FORCE_BOOT)
     .union(StartDomain::VALIDATE)
     .union(StartDomain::RESET_NVRAM);
 
-fn options(files: &[OwnedFd], flags: StartDomain, function: &str) -> Result<StartOptions> {
+/// How `flags` say to start.
+pub(super) fn options_of(flags: StartDomain, function: &str) -> Result<StartOptions> {
     flags.only(START, function)?;
+    Ok(StartOptions {
+        paused: flags.contains(StartDomain::PAUSED),
+        bound: flags.contains(StartDomain::AUTODESTROY),
+        reset_nvram: flags.contains(StartDomain::RESET_NVRAM),
+        ..StartOptions::default()
+    })
+}
+
+fn options(files: &[OwnedFd], flags: StartDomain, function: &str) -> Result<StartOptions> {
+    let options = options_of(flags, function)?;
     if !files.is_empty() {
         let detail = "a guest of QEMU has no process that could inherit files";
         return Err(Error::new(ErrorCode::ARGUMENT_UNSUPPORTED, ErrorDomain::QEMU, detail));
     }
-    Ok(StartOptions { paused: flags.contains(StartDomain::PAUSED), ..StartOptions::default() })
+    Ok(options)
 }
 
 /// The sentence for a way to the guest that is not there.

@@ -3,31 +3,42 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
+use virt_conf::model::Domain;
+use virt_conf::xml::ParseOptions;
 use virt_core::driver::{
     Call, DomainJob, EventSource, Events, JobKind, JobOperation, Jobs, Planner, StartDomain,
 };
 use virt_util::Result;
 
 use super::Connection;
+use super::lifecycle::options_of;
 use crate::engine::invalid;
 use crate::{event, wait_of};
 
 impl Planner for Connection {
     fn plan(&self, call: &Call, domain: Uuid, flags: StartDomain) -> Result<String> {
+        let options = options_of(flags, "virDomainPlan")?;
         let entry = self.entry(call, domain)?;
         let domain = self.engine.domain(&entry, true)?;
-        self.engine.plan(domain, flags.contains(StartDomain::PAUSED), wait_of(call))
+        self.engine.plan(domain, &[], options, wait_of(call))
     }
 
     fn plan_xml(&self, call: &Call, xml: String, flags: StartDomain) -> Result<String> {
+        let options = options_of(flags, "virDomainPlan")?;
         let domain = self.parse(call, &xml, flags.contains(StartDomain::VALIDATE))?;
-        self.engine.plan(domain, flags.contains(StartDomain::PAUSED), wait_of(call))
+        let (_, unread) = Domain::parse_listing(&xml, &ParseOptions::inactive())?;
+        self.engine.plan(domain, &unread, options, wait_of(call))
     }
 }
 
 impl Jobs for Connection {
-    fn job(&self, call: &Call, domain: Uuid, _completed: bool) -> Result<DomainJob> {
-        self.entry(call, domain)?;
+    fn job(&self, call: &Call, domain: Uuid, completed: bool) -> Result<DomainJob> {
+        // Nothing here is a job yet, so none was ever completed either.
+        if completed {
+            self.entry(call, domain)?;
+        } else {
+            self.engine.active(domain, wait_of(call))?;
+        }
         Ok(DomainJob {
             kind: JobKind::None,
             operation: JobOperation::None,

@@ -1,11 +1,13 @@
 //! What the steps of a start act through, and what passes from one to the next.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
 use uuid::Uuid;
+use virt_conf::model::NetworkPort;
+use virt_core::driver::Host;
 use virt_util::controller::{Client, Report, Settings};
 use virt_util::owner::Owner;
 use virt_util::spawn::Program;
@@ -13,23 +15,85 @@ use virt_util::wait::Wait;
 use virt_util::{Error, ErrorDomain, Result};
 
 use super::step;
+use crate::command::MonitorCommand;
 use crate::event;
+use crate::monitor::Commands as _;
 use crate::state::{EVENTS, INDEX, Store};
+
+/// What a start needs to know and nobody shall read: it is in no plan, no journal and no log.
+#[derive(Clone, Default)]
+pub(crate) struct Secrets {
+    /// The key that opens the guest's secrets.
+    pub(crate) master_key: [u8; 32],
+    /// The passwords of displays.
+    pub(crate) passwords: Vec<Password>,
+}
+
+/// The password of a display.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Password {
+    /// The display's protocol, `vnc`.
+    pub(crate) protocol: String,
+    /// The password itself.
+    pub(crate) value: String,
+    /// What happens to those who are connected, in the monitor's words.
+    pub(crate) connected: Option<String>,
+    /// When it ends, in the monitor's words.
+    pub(crate) expires: String,
+}
 
 /// What the steps of one start act through.
 pub(crate) struct Context {
     store: Arc<Store>,
+    host: Host,
     deadline: Option<Instant>,
-    master_key: [u8; 32],
+    secrets: Secrets,
     descriptors: Vec<(i32, OwnedFd)>,
     client: Option<Client>,
     process: Option<Owner>,
+    /// The ports that were made.
+    ports: Vec<NetworkPort>,
 }
 
 impl Context {
-    /// For a start that gives up at `deadline`, or (without a key) for undoing somebody's steps.
-    pub(crate) fn new(store: Arc<Store>, master_key: [u8; 32], deadline: Option<Instant>) -> Self {
-        Self { store, deadline, master_key, descriptors: Vec::new(), client: None, process: None }
+    /// For a start that gives up at `deadline`, or (without secrets) for undoing somebody's steps.
+    pub(crate) fn new(store: Arc<Store>, host: Host, secrets: Secrets, deadline: Option<Instant>) -> Self {
+        Self {
+            store,
+            host,
+            deadline,
+            secrets,
+            descriptors: Vec::new(),
+            client: None,
+            process: None,
+            ports: Vec::new(),
+        }
+    }
+
+    /// For what is done to a guest that runs: the connection to its controller, and its process.
+    pub(crate) fn of_running(mut self, client: Client, process: Owner) -> Self {
+        (self.client, self.process) = (Some(client), Some(process));
+        self
+    }
+
+    /// What a start needs to know and nobody shall read, once that is known.
+    pub(super) fn set_secrets(&mut self, secrets: Secrets) {
+        self.secrets = secrets;
+    }
+
+    /// Keeps what a port of a network leads to.
+    pub(super) fn keep_port(&mut self, port: NetworkPort) {
+        self.ports.push(port);
+    }
+
+    /// The last port that was made.
+    pub(super) fn last_port(&self) -> Option<&NetworkPort> {
+        self.ports.last()
+    }
+
+    /// What other drivers are asked for.
+    pub(super) fn host(&self) -> &Host {
+        &self.host
     }
 
     /// Everything that is known of guests.
@@ -49,7 +113,12 @@ impl Context {
 
     /// The key that opens the guest's secrets.
     pub(super) fn master_key(&self) -> [u8; 32] {
-        self.master_key
+        self.secrets.master_key
+    }
+
+    /// The passwords of displays of this protocol.
+    pub(super) fn passwords(&self, protocol: &str) -> Vec<Password> {
+        self.secrets.passwords.iter().filter(|password| password.protocol == protocol).cloned().collect()
     }
 
     /// Keeps a descriptor for the emulator.
@@ -75,6 +144,49 @@ impl Context {
         let wait = self.wait();
         self.process = Some(self.client()?.spawn(program, descriptors, wait)?);
         Ok(())
+    }
+
+    /// Tells the monitor to plug a device in, with the descriptors that were kept for it. What was done is taken back when
+    /// one of the commands fails.
+    pub(super) fn plug(&mut self, commands: &[MonitorCommand]) -> Result<()> {
+        let descriptors = std::mem::take(&mut self.descriptors);
+        for (done, command) in commands.iter().enumerate() {
+            let lent = command.descriptor.map(|number| {
+                let found = descriptors.iter().find(|(known, _)| *known == number);
+                found.map(|(_, descriptor)| descriptor.as_fd()).ok_or_else(|| {
+                    Error::internal(ErrorDomain::QEMU, format!("descriptor {number} was not opened"))
+                })
+            });
+            let wait = self.wait();
+            let told = lent.transpose().and_then(|lent| {
+                let arguments = Some(command.arguments.clone());
+                self.client()?.command(&command.execute, arguments, lent.as_slice(), wait).map(drop)
+            });
+            if let Err(error) = told {
+                self.take_back(commands.get(..done).unwrap_or_default());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes back what plugging a device in did, but for the device, which is gone.
+    pub(super) fn take_back(&mut self, commands: &[MonitorCommand]) {
+        // A guest that has ended has none of it any more.
+        if self.client.is_none() {
+            return;
+        }
+        for command in commands.iter().rev().filter_map(MonitorCommand::reverse) {
+            // Descriptors go with what uses them.
+            let told = self.tell(&command);
+            told.unwrap_or_else(|error| log::debug!("{}: {error}", command.execute));
+        }
+    }
+
+    /// Tells the monitor one thing.
+    pub(super) fn tell(&mut self, command: &MonitorCommand) -> Result<()> {
+        let wait = Wait::at_most(std::time::Duration::from_secs(10));
+        self.client()?.order(&command.execute, Some(command.arguments.clone()), wait)
     }
 
     /// The emulator's process, once it runs.

@@ -10,11 +10,10 @@ use uuid::Uuid;
 use virt_conf::model::{ChannelTarget, CharSource, Domain};
 use virt_core::driver::Screenshot;
 use virt_util::index::Entry;
-use virt_util::lock::Lock;
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
-use super::{Engine, invalid};
+use super::{Claim, Engine, invalid};
 use crate::caps::Flag;
 use crate::monitor::Commands;
 
@@ -66,12 +65,16 @@ impl Engine {
         }
     }
 
-    /// Takes a character device for one reader.
-    pub(crate) fn claim(&self, entry: &Entry, alias: &str, what: &str) -> Result<Lock> {
-        self.store.lock_device(entry.uuid, alias, what)?.ok_or_else(|| {
-            let sentence = format!("Active {what} session exists for this domain");
-            Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::QEMU, sentence)
-        })
+    /// Takes a character device for one reader; by `force` from the one who has it.
+    pub(crate) fn claim(
+        &self,
+        entry: &Entry,
+        alias: &str,
+        what: &str,
+        force: bool,
+        wait: Wait<'_>,
+    ) -> Result<Claim> {
+        Claim::take(&self.store, entry.uuid, alias, what, force, wait)
     }
 
     /// A picture of screen number `screen`.

@@ -15,10 +15,10 @@ use virt_util::process::{ExitStatus, Process};
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
-use super::context::Context;
+use super::context::{Context, Secrets};
 use super::start::StartOptions;
 use super::step::Step;
-use super::{Engine, invalid, is_plausible, not_running};
+use super::{BOUND, Engine, REBOOT, invalid, is_plausible, not_running};
 use crate::event;
 use crate::state::{Status, no_domain};
 
@@ -103,8 +103,13 @@ impl Engine {
             return Ok(None);
         }
         let Some(remains) = self.remains(&entry, wait)? else { return Ok(None) };
-        let end = End::of(&entry, remains.exit);
-        let rebooting = remains.notes.get("reboot").and_then(Value::as_bool) == Some(true);
+        let noted = |note: &str| remains.notes.get(note).and_then(Value::as_bool) == Some(true);
+        let end = match remains.exit {
+            // Whoever started it is gone, and so it was killed.
+            None | Some(ExitStatus::Signalled(_)) if noted(BOUND) => End::Destroyed,
+            exit => End::of(&entry, exit),
+        };
+        let rebooting = noted(REBOOT);
         self.close(&entry, remains.client, end, rebooting && end == End::Shutdown, wait)
     }
 
@@ -141,7 +146,7 @@ impl Engine {
 
     /// Undoes what processes that died left half done.
     pub(crate) fn recover(&self, wait: Wait<'_>) -> Result<Vec<String>> {
-        let mut context = Context::new(self.store.clone(), [0; 32], wait.deadline());
+        let mut context = self.context(Secrets::default(), wait.deadline());
         let mut lines = Vec::new();
         for recovered in journal::recover::<Step>(self.store.root(), &mut context)? {
             lines.push(match recovered.error {
@@ -237,11 +242,12 @@ impl Engine {
         // From here on the work is done whatever the caller's patience: half of it is worth nothing.
         let wait = if wait.deadline().is_some() { Wait::at_most(3 * PATIENCE) } else { wait };
         let domain = self.domain(entry, true);
-        let mut context = Context::new(self.store.clone(), [0; 32], None);
+        let mut context = self.context(Secrets::default(), None);
         if let Some(client) = client {
             context.keep_client(client);
         }
         self.release(entry.uuid, context)?;
+        self.store.remove_claims(entry.uuid)?;
         self.write_end(entry, end, wait)?;
         match domain {
             Ok(domain) if rebooting || end.restarts(&domain) => Ok(Some(domain)),
@@ -262,6 +268,14 @@ impl Engine {
 
     /// Undoes the journal of a guest that has ended, or whose starter has.
     pub(super) fn release(&self, uuid: Uuid, mut context: Context) -> Result<()> {
+        for name in self.device_journals(uuid)? {
+            // Its emulator is gone, or about to be: only what it has of the host is left.
+            let mut alone = self.context(Secrets::default(), None);
+            if let Some(journal) = Journal::<Step>::open(self.store.root(), &name)? {
+                context.end(uuid)?;
+                journal.undo(&mut alone)?;
+            }
+        }
         match Journal::<Step>::open(self.store.root(), &uuid.to_string())? {
             Some(journal) => journal.undo(&mut context),
             None => context.end(uuid),

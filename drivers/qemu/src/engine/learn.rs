@@ -1,13 +1,19 @@
-//! What only the running emulator knows of its guest: the terminals that it opened.
+//! What only the running emulator knows of its guest: the terminals that it opened, the processor that it gave.
 
 use virt_conf::model::{CharSource, Domain};
 use virt_util::Result;
 
 use super::context::Context;
+use super::processor::learn_processor;
 use crate::monitor::{Chardev, Commands};
 
 /// Fills in what the emulator chose.
 pub(super) fn learn(domain: &mut Domain, context: &mut Context) -> Result<()> {
+    learn_processor(domain, context)?;
+    learn_terminals(domain, context)
+}
+
+fn learn_terminals(domain: &mut Domain, context: &mut Context) -> Result<()> {
     if !sources(domain).any(|(_, source)| matches!(source, CharSource::Pty(_))) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use virt_core::driver::{
     DomainState, LifecycleEvent, PausedReason, ResumedDetail, RunningReason, SuspendedDetail,
@@ -12,7 +12,7 @@ use virt_util::controller::{Attached, Client};
 use virt_util::index::Entry;
 use virt_util::wait::Wait;
 
-use super::{Engine, invalid, not_running};
+use super::{Engine, REBOOT, invalid, not_running};
 use crate::event;
 use crate::monitor::Commands;
 
@@ -97,7 +97,12 @@ impl Engine {
             return Err(not_running());
         }
         // Also when it is not to start again: the last word counts.
-        live.client.set_notes(json!({ "reboot": reboot }), wait)?;
+        let mut notes = live.client.status(wait)?.settings.notes;
+        match &mut notes {
+            Value::Object(notes) => drop(notes.insert(REBOOT.into(), reboot.into())),
+            notes => *notes = json!({ REBOOT: reboot }),
+        }
+        live.client.set_notes(notes, wait)?;
         live.client.power_down(wait)
     }
 

@@ -1,20 +1,28 @@
 //! What happens to guests, on plain values: started, stopped, finished, found out about.
 
+mod claim;
 mod context;
 mod device;
 mod finish;
 mod learn;
+mod lease;
 mod live;
+mod plug;
+pub(crate) mod port;
+mod processor;
 mod start;
 mod step;
 mod tap;
 mod tune;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use uuid::Uuid;
-use virt_conf::model::Domain;
+use virt_conf::model::{Cpu, CpuMode, Domain};
+use virt_core::driver::Host;
+use virt_util::controller::Client;
 use virt_util::index::Entry;
 use virt_util::spawn::User;
 use virt_util::wait::Wait;
@@ -22,12 +30,17 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use crate::caps::Capabilities;
 use crate::command::Settings;
+use crate::model::accelerator_of;
 use crate::probe::Probes;
 use crate::state::{Status, Store};
 
+pub(crate) use claim::Claim;
+pub(crate) use context::{Context, Password, Secrets};
+pub(crate) use lease::{Lease, foresee};
+pub(crate) use plug::Wanted;
 pub(crate) use start::StartOptions;
 pub(crate) use step::{Ownership, Step};
-pub(crate) use tap::{Tap, free_name as free_tap_name};
+pub(crate) use tap::{Macvtap, Tap, free_name as free_tap_name};
 
 /// One root's guests, and what is needed to run them.
 pub(crate) struct Engine {
@@ -39,9 +52,20 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     /// The user that emulators run as, if not ours.
     pub(crate) user: Option<User>,
+    /// Whether images become that user's as long as a guest runs.
+    pub(crate) owns_images: bool,
     /// The URI that leads here again, for controllers.
     pub(crate) uri: String,
+    /// What other drivers are asked for.
+    pub(crate) host: Host,
+    /// The connections to guests that end with ours, or with our process.
+    pub(crate) bound: Mutex<Vec<(Uuid, Client)>>,
 }
+
+/// The note on a guest that ends with whoever started it.
+const BOUND: &str = "bound";
+/// The note on a guest that starts again when it has shut down.
+const REBOOT: &str = "reboot";
 
 /// The sentence for a call that needs a running guest.
 pub(crate) fn not_running() -> Error {
@@ -59,7 +83,11 @@ impl Engine {
         let emulator = domain.devices.emulator.as_ref().ok_or_else(|| {
             Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::QEMU, "No emulator found for this domain")
         })?;
-        self.probes.capabilities(Path::new(emulator), wait)
+        let emulator = Path::new(emulator);
+        match accelerator_of(domain.kind).filter(|_| needs_processors(domain)) {
+            Some(accelerator) => self.probes.with_processors(emulator, accelerator, wait),
+            None => self.probes.capabilities(emulator, wait),
+        }
     }
 
     /// The guest with `uuid`, its state found out if the index is behind.
@@ -103,6 +131,11 @@ impl Engine {
         })
     }
 
+    /// What steps act through, which give up at `deadline`.
+    pub(crate) fn context(&self, secrets: Secrets, deadline: Option<Instant>) -> Context {
+        Context::new(self.store.clone(), self.host.clone(), secrets, deadline)
+    }
+
     /// The directory of files that belong to a running guest.
     pub(crate) fn guest_files(&self, id: u32, name: &str) -> PathBuf {
         self.store.root().run().join(&short_name(id, name))
@@ -112,6 +145,14 @@ impl Engine {
 /// Whether what the index says can be true: of a guest that runs, that its process lives.
 fn is_plausible(entry: &Entry) -> bool {
     !entry.is_active() || Status::process_of(entry).is_some_and(|process| process.is_alive())
+}
+
+/// Whether what the emulator says of processors matters to `domain`: to all but those that take everything as it comes.
+fn needs_processors(domain: &Domain) -> bool {
+    let takes_all = |cpu: &Cpu| {
+        matches!(cpu.mode, Some(CpuMode::HostPassthrough | CpuMode::Maximum)) && cpu.features.is_empty()
+    };
+    !domain.cpu.as_ref().is_some_and(takes_all)
 }
 
 /// libvirt's name of a guest's directory: `domain-1-web`, the name cut at 20 characters.

@@ -1,9 +1,11 @@
 //! Starting a guest: its plan is carried out step by step, and undone if one of them fails.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
+use serde_json::json;
 use uuid::Uuid;
 use virt_conf::model::Domain;
+use virt_conf::xml::Place;
 use virt_core::driver::{
     DomainState, LifecycleEvent, PausedReason, ResumedDetail, RunningReason, StartedDetail, SuspendedDetail,
 };
@@ -13,12 +15,13 @@ use virt_util::owner::Owner;
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorDomain, Result};
 
-use super::context::Context;
+use super::context::{Context, Secrets};
 use super::learn::learn;
+use super::port;
 use super::step::Step;
-use super::{Engine, invalid, is_plausible};
+use super::{BOUND, Engine, invalid, is_plausible};
 use crate::event;
-use crate::plan::Prepared;
+use crate::plan::{self, Prepared};
 use crate::state::{Status, uuid_of};
 
 /// How to start.
@@ -26,15 +29,30 @@ use crate::state::{Status, uuid_of};
 pub(crate) struct StartOptions {
     /// Leave the guest's CPUs stopped.
     pub(crate) paused: bool,
+    /// End the guest with this connection, or with this process.
+    pub(crate) bound: bool,
+    /// Begin with fresh variables of the firmware.
+    pub(crate) reset_nvram: bool,
     /// Where to fail, for tests.
     pub(crate) fault: Option<Fault>,
 }
 
 impl Engine {
     /// What starting `domain` would do, as JSON.
-    pub(crate) fn plan(&self, domain: Domain, paused: bool, wait: Wait<'_>) -> Result<String> {
-        let mut prepared = self.prepare(domain, None, wait)?;
-        prepared.steps.extend((!paused).then(Step::go));
+    pub(crate) fn plan(
+        &self,
+        mut domain: Domain,
+        unread: &[Place],
+        options: StartOptions,
+        wait: Wait<'_>,
+    ) -> Result<String> {
+        let ignored = plan::ignored(&domain, unread);
+        let ports = port::wanted(&domain, &self.uri)?;
+        port::foresee(&mut domain, &self.host, &self.uri, wait);
+        let mut prepared = self.prepare(domain, None, options, wait)?;
+        prepared.ignored = ignored;
+        prepared.steps.splice(0..0, ports.into_iter().map(|(_, port)| Step::Port(port)));
+        prepared.steps.extend((!options.paused).then(Step::go));
         prepared.to_json()
     }
 
@@ -76,7 +94,7 @@ impl Engine {
         let uuid = uuid_of(&domain)?;
         let name = domain.name.clone();
         // What a starter that died left, before its place is taken.
-        let leftover = Context::new(self.store.clone(), [0; 32], None);
+        let leftover = self.context(Secrets::default(), None);
         self.release(uuid, leftover)?;
         let (before, id) = self.announce(&domain, wait)?;
         let started = self.carry_out(domain, id, options, wait);
@@ -114,20 +132,34 @@ impl Engine {
 
     fn carry_out(
         &self,
-        domain: Domain,
+        mut domain: Domain,
         id: u32,
         options: StartOptions,
         wait: Wait<'_>,
     ) -> Result<Arc<Entry>> {
         let uuid = uuid_of(&domain)?;
-        let Prepared { mut domain, steps, master_key, .. } = self.prepare(domain, Some(id), wait)?;
         let purpose = format!("starting domain '{}'", domain.name);
-        let mut context = Context::new(self.store.clone(), master_key, wait.deadline());
+        let mut context = self.context(Secrets::default(), wait.deadline());
         let mut journal =
             Journal::begin(self.store.root(), &uuid.to_string(), &purpose)?.until(wait.deadline());
         if let Some(fault) = options.fault {
             journal.fail(fault);
         }
+        // What interfaces are plugged into is for the driver of networks to say, and all else depends on it.
+        for (place, port) in port::wanted(&domain, &self.uri)? {
+            journal.carry_out(Step::Port(port), &mut context)?;
+            if let (Some(interface), Some(port)) =
+                (domain.devices.interfaces.get_mut(place), context.last_port())
+            {
+                port::plug_in(interface, port);
+            }
+        }
+        let Prepared { mut domain, steps, secrets, .. } = match self.prepare(domain, Some(id), options, wait)
+        {
+            Ok(prepared) => prepared,
+            Err(error) => return Err(abandon(journal, &mut context, error)),
+        };
+        context.set_secrets(secrets);
         let (before, after): (Vec<Step>, Vec<Step>) = split_after_emulator(steps);
         for step in before {
             journal.carry_out(step, &mut context)?;
@@ -147,10 +179,28 @@ impl Engine {
         journal.hand_over(process)?;
         if let Some(mut client) = context.into_client() {
             // Should this process end before now, the controller kills the guest and has it finished.
-            client.settle(wait)?;
-            // Letting go of the guest's lock is the last thing: until now nobody else could touch it.
+            if options.bound {
+                client.set_notes(json!({ BOUND: true }), wait)?;
+                client.unlock()?;
+                self.bound.lock().unwrap_or_else(PoisonError::into_inner).push((uuid, client));
+            } else {
+                client.settle(wait)?;
+                // Letting go of the guest's lock is the last thing: until now nobody else could touch it.
+            }
         }
         Ok(entry)
+    }
+
+    /// Ends the guests that were started to end with this connection.
+    pub(crate) fn destroy_bound(&self, wait: Wait<'_>) {
+        let bound = std::mem::take(&mut *self.bound.lock().unwrap_or_else(PoisonError::into_inner));
+        for (uuid, mut client) in bound {
+            // One that has ended may run again by now, for somebody else: then its controller is another.
+            let running = client.status(wait).is_ok_and(|status| status.ended.is_none());
+            if running && let Err(error) = self.destroy(uuid, false, wait) {
+                log::warn!("domain {uuid} is left to its controller to end: {error}");
+            }
+        }
     }
 
     /// Writes down that the guest runs, and the events.

@@ -7,7 +7,10 @@ use nix::errno::Errno;
 use nix::libc::{self, ifreq};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use serde::{Deserialize, Serialize};
-use virt_util::{Error, ErrorDomain, Result};
+use virt_conf::model::{DirectInterface, MacvtapMode as Sharing};
+use virt_util::netlink::{self, BridgePort, MacAddress, MacvtapMode, Netlink};
+use virt_util::wait::Wait;
+use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 /// Adds a port to a bridge.
 const SIOCBRADDIF: libc::Ioctl = 0x89a2;
@@ -26,16 +29,84 @@ pub(crate) struct Tap {
     pub(crate) mac: Option<[u8; 6]>,
     /// Its largest packet.
     pub(crate) mtu: Option<u32>,
+    /// Whether it is somebody else's, who made it and takes care of it.
+    #[serde(default)]
+    pub(crate) existing: bool,
     /// The descriptors under which the emulator finds its queues.
     pub(crate) queues: Vec<i32>,
+    /// What it is on top of, where it is a macvtap.
+    #[serde(default)]
+    pub(crate) macvtap: Option<Macvtap>,
+    /// Whether it cannot talk to other isolated ports of its bridge.
+    #[serde(default)]
+    pub(crate) isolated: bool,
+    /// Whether its bridge learns the addresses behind it.
+    #[serde(default = "yes")]
+    pub(crate) learning: bool,
+    /// How much the guest may receive: average, peak, burst, in KiB and KiB per second.
+    #[serde(default)]
+    pub(crate) inbound: Option<Rate>,
+    /// How much it may send.
+    #[serde(default)]
+    pub(crate) outbound: Option<Rate>,
+}
+
+/// Average, peak, burst.
+type Rate = (u64, Option<u64>, Option<u64>);
+
+fn yes() -> bool {
+    true
+}
+
+/// A device of the host that a macvtap is on top of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Macvtap {
+    /// Its name.
+    lower: String,
+    /// How it is shared: `bridge`, `private`, `vepa`, `passthrough`.
+    mode: String,
+}
+
+impl Macvtap {
+    /// What an interface of type `direct` says.
+    pub(crate) fn of(source: &DirectInterface) -> Result<Self> {
+        let lower = source.dev.clone().ok_or_else(|| {
+            let detail = "an interface of type direct without a device";
+            Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::QEMU, detail)
+        })?;
+        let mode = source.mode.unwrap_or(Sharing::Vepa).as_str().to_owned();
+        Ok(Self { lower, mode })
+    }
+
+    fn mode(&self) -> MacvtapMode {
+        match self.mode.as_str() {
+            "bridge" => MacvtapMode::Bridge,
+            "private" => MacvtapMode::Private,
+            "passthrough" => MacvtapMode::Passthrough,
+            _ => MacvtapMode::Vepa,
+        }
+    }
 }
 
 impl Tap {
-    /// Makes it, and gives its queues. It lives as long as one of them is open.
+    /// Makes it, and gives its queues. It lives as long as one of them is open. One that exists is left as it is.
     pub(super) fn create(&self) -> Result<Vec<(i32, OwnedFd)>> {
+        if self.existing && nix::net::if_::if_nametoindex(self.name.as_str()).is_err() {
+            let detail = format!("target managed='no' but specified dev '{}' doesn't exist", self.name);
+            return Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::QEMU, detail));
+        }
+        if let Some(macvtap) = &self.macvtap {
+            let queues = self.create_macvtap(macvtap)?;
+            self.shape()?;
+            return Ok(queues);
+        }
         let mut queues: Vec<(i32, OwnedFd)> = Vec::with_capacity(self.queues.len());
         for number in &self.queues {
             queues.push((*number, self.queue(queues.is_empty())?.into()));
+        }
+        if self.existing {
+            return Ok(queues);
         }
         let control = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)
             .map_err(|errno| self.cannot("configure", errno))?;
@@ -72,7 +143,92 @@ impl Tap {
         let flags = unsafe { argument.ifr_ifru.ifru_flags };
         argument.ifr_ifru.ifru_flags = flags | libc::IFF_UP as libc::c_short;
         change("bring up", libc::SIOCSIFFLAGS, &mut argument)?;
+        self.set_up_port()?;
+        self.shape()?;
         Ok(queues)
+    }
+
+    /// Makes a macvtap, and opens its queues.
+    fn create_macvtap(&self, macvtap: &Macvtap) -> Result<Vec<(i32, OwnedFd)>> {
+        let mut netlink = Netlink::open()?;
+        let lower = netlink.link_named(&macvtap.lower, Wait::FOREVER)?.ok_or_else(|| {
+            let attempt = format!("Unable to get index for interface {}", macvtap.lower);
+            Error::system(ErrorDomain::QEMU, attempt, Errno::ENODEV)
+        })?;
+        let mac = MacAddress(self.mac.unwrap_or_default());
+        let link = netlink.create_macvtap(&self.name, lower.index, mac, macvtap.mode(), Wait::FOREVER)?;
+        if let Some(mtu) = self.mtu {
+            netlink.set_mtu(link.index, mtu, Wait::FOREVER)?;
+        }
+        netlink.set_up(link.index, true, Wait::FOREVER)?;
+        let path = format!("/dev/tap{}", link.index);
+        let mut flags = libc::IFF_TAP | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
+        if self.queues.len() > 1 {
+            flags |= libc::IFF_MULTI_QUEUE;
+        }
+        let open = |number: &i32| {
+            let opened = OpenOptions::new().read(true).write(true).open(&path);
+            let file = opened.map_err(|error| {
+                Error::system(ErrorDomain::QEMU, format!("cannot open macvtap tap device {path}"), error)
+            })?;
+            let mut argument = self.request();
+            argument.ifr_ifru.ifru_flags = flags as libc::c_short;
+            ioctl(&file, libc::TUNSETIFF as libc::Ioctl, &mut argument)
+                .map_err(|errno| self.cannot("set flags on", errno))?;
+            Ok((*number, file.into()))
+        };
+        self.queues.iter().map(open).collect()
+    }
+
+    /// Sets what makes it another port of its bridge than others.
+    fn set_up_port(&self) -> Result<()> {
+        if self.bridge.is_none() || (self.learning && !self.isolated) {
+            return Ok(());
+        }
+        let mut netlink = Netlink::open()?;
+        let Some(link) = netlink.link_named(&self.name, Wait::FOREVER)? else { return Ok(()) };
+        let off = (!self.learning).then_some(false);
+        let port = BridgePort { isolated: self.isolated.then_some(true), learning: off, unicast_flood: off };
+        netlink.set_bridge_port(link.index, port, Wait::FOREVER)
+    }
+
+    /// Limits what passes.
+    fn shape(&self) -> Result<()> {
+        const ALL: u16 = 1;
+        if self.inbound.is_none() && self.outbound.is_none() {
+            return Ok(());
+        }
+        let mut netlink = Netlink::open()?;
+        let Some(link) = netlink.link_named(&self.name, Wait::FOREVER)? else { return Ok(()) };
+        // What the guest receives is what the device sends to it, but for a macvtap, which is seen from its other end.
+        let (sent, received) = if self.macvtap.is_some() {
+            (self.outbound, self.inbound)
+        } else {
+            (self.inbound, self.outbound)
+        };
+        let rate = |(average, peak, burst): Rate| netlink::Rate::of_kilobytes(average, peak, burst);
+        if let Some(sent) = sent {
+            netlink.shape(link.index, ALL, Wait::FOREVER)?;
+            netlink.set_class(link.index, ALL, 0, &rate(sent), Wait::FOREVER)?;
+        }
+        match received {
+            Some(received) => netlink.police(link.index, Some(&rate(received)), Wait::FOREVER),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes it, where it does not go with its last descriptor.
+    pub(super) fn remove(&self) -> Result<()> {
+        if self.macvtap.is_none() {
+            return Ok(());
+        }
+        let mut netlink = Netlink::open()?;
+        let link = netlink.link_named(&self.name, Wait::FOREVER)?;
+        let mac = self.mac.map(MacAddress);
+        match link.filter(|link| link.kind.as_deref() == Some("macvtap") && link.mac == mac) {
+            Some(link) => netlink.delete_link(link.index, Wait::FOREVER),
+            None => Ok(()),
+        }
     }
 
     fn queue(&self, first: bool) -> Result<File> {
@@ -83,7 +239,7 @@ impl Tap {
         if self.queues.len() > 1 {
             flags |= libc::IFF_MULTI_QUEUE;
         }
-        if first {
+        if first && !self.existing {
             flags |= IFF_TUN_EXCL;
         }
         let mut argument = self.request();
@@ -104,8 +260,12 @@ impl Tap {
     }
 
     pub(super) fn describe(&self) -> String {
+        if let Some(macvtap) = &self.macvtap {
+            return format!("make the macvtap '{}' on '{}'", self.name, macvtap.lower);
+        }
         match &self.bridge {
             Some(bridge) => format!("make the tap device '{}' on the bridge '{bridge}'", self.name),
+            None if self.existing => format!("open the tap device '{}'", self.name),
             None => format!("make the tap device '{}'", self.name),
         }
     }
@@ -127,9 +287,9 @@ fn ioctl(descriptor: &impl AsRawFd, request: libc::Ioctl, argument: &mut ifreq) 
     Errno::result(result).map(drop)
 }
 
-/// The first name of the pattern `vnet%d` that no device of the host has.
-pub(crate) fn free_name(taken: &[String]) -> String {
+/// The first name of this pattern, `vnet0`, that no device of the host has.
+pub(crate) fn free_name(pattern: &str, taken: &[String]) -> String {
     let exists = |name: &str| nix::net::if_::if_nametoindex(name).is_ok();
-    let mut names = (0u32..).map(|number| format!("vnet{number}"));
-    names.find(|name| !taken.contains(name) && !exists(name)).unwrap_or_else(|| "vnet0".into())
+    let mut names = (0u32..).map(|number| format!("{pattern}{number}"));
+    names.find(|name| !taken.contains(name) && !exists(name)).unwrap_or_else(|| format!("{pattern}0"))
 }

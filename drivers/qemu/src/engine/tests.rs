@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use uuid::Uuid;
 use virt_conf::model::Domain;
 use virt_conf::xml::ParseFlags;
-use virt_core::driver::{DomainState, ShutoffReason};
+use virt_core::driver::{DomainState, HostServices, ShutoffReason};
 use virt_util::controller::{self, Attached, Client};
 use virt_util::index::Entry;
 use virt_util::journal::Fault;
@@ -41,7 +41,7 @@ const TINY: &str = "<domain type='qemu'>
   </devices>
 </domain>";
 
-const PAUSED: StartOptions = StartOptions { paused: true, fault: None };
+const PAUSED: StartOptions = StartOptions { paused: true, bound: false, reset_nvram: false, fault: None };
 
 fn soon() -> Wait<'static> {
     Wait::at_most(Duration::from_mins(1))
@@ -73,6 +73,20 @@ impl Lab {
     /// As another process would open it.
     fn engine(&self) -> Engine {
         engine(self.scratch.path())
+    }
+
+    /// Runs a process that starts the guest and is killed at a step.
+    fn kill_starter(&self, step: usize, after: bool) {
+        let mut command = Command::new(std::env::current_exe().expect("known"));
+        command
+            .args(["engine::tests::starter", "--exact", "--ignored"])
+            .env("STARTER_STEP", step.to_string());
+        command.env("STARTER_ROOT", self.scratch.path());
+        if after {
+            command.env("STARTER_AFTER", "1");
+        }
+        let output = command.output().expect("run");
+        assert!(!output.status.success(), "step {step}: {}", String::from_utf8_lossy(&output.stdout));
     }
 
     /// Everything in the run directory that is there only while something goes on.
@@ -128,14 +142,27 @@ impl Drop for Lab {
     }
 }
 
+/// A host without other drivers.
+struct Alone;
+
+impl HostServices for Alone {}
+
 fn engine(root: &Path) -> Engine {
     let uri = format!("qemu:///embed?root={}", root.display());
     let root = Root::open(&Location::Below(root.to_owned()), "qemu").expect("a root");
+    let user =
+        crate::config::Config::read(root.config()).and_then(|config| config.user(false)).expect("a user");
+    if user.is_some() {
+        root.let_pass().expect("opened to others");
+    }
     Engine {
         probes: Probes::new(root.cache().subdir("capabilities").expect("a directory")),
         settings: Settings::default(),
-        user: None,
+        user,
+        owns_images: true,
         uri,
+        host: Arc::new(Alone),
+        bound: std::sync::Mutex::default(),
         store: Arc::new(Store::open(root).expect("a store")),
     }
 }
@@ -183,16 +210,16 @@ fn a_start_that_fails_at_any_step_leaves_nothing() {
     let Some(lab) = Lab::new() else { return };
     let engine = lab.engine();
     let domain = engine.domain(&engine.entry(GUEST, soon()).expect("defined"), true).expect("readable");
-    let steps = engine.prepare(domain, None, soon()).expect("planned").steps.len() + 1;
+    let steps = engine.prepare(domain, None, PAUSED, soon()).expect("planned").steps.len() + 1;
     assert!(steps >= 5, "{steps}");
     for step in 0..steps {
         for fault in [Fault::Before(step), Fault::After(step)] {
-            let options = StartOptions { paused: false, fault: Some(fault) };
+            let options = StartOptions { fault: Some(fault), ..StartOptions::default() };
             let error = engine.start(GUEST, options, soon()).expect_err("made to fail");
             lab.assert_clean(&format!("{fault:?}: {error}"));
         }
     }
-    let options = StartOptions { paused: true, fault: Some(Fault::Before(steps)) };
+    let options = StartOptions { fault: Some(Fault::Before(steps)), ..PAUSED };
     engine.start(GUEST, options, soon()).expect("there is no such step");
     engine.destroy(GUEST, false, soon()).expect("destroyed");
     lab.assert_clean("destroyed");
@@ -209,7 +236,7 @@ fn starter() {
     } else {
         Fault::KilledBefore(step)
     };
-    let options = StartOptions { paused: true, fault: Some(fault) };
+    let options = StartOptions { fault: Some(fault), ..PAUSED };
     let _ = engine(Path::new(&root)).start(GUEST, options, soon());
 }
 
@@ -219,16 +246,7 @@ fn a_starter_killed_at_any_step_is_cleaned_up_after() {
     let steps = 5;
     for step in 0..steps {
         for after in [false, true] {
-            let mut command = Command::new(std::env::current_exe().expect("known"));
-            command
-                .args(["engine::tests::starter", "--exact", "--ignored"])
-                .env("STARTER_STEP", step.to_string());
-            command.env("STARTER_ROOT", lab.scratch.path());
-            if after {
-                command.env("STARTER_AFTER", "1");
-            }
-            let output = command.output().expect("run");
-            assert!(!output.status.success(), "step {step}: {}", String::from_utf8_lossy(&output.stdout));
+            lab.kill_starter(step, after);
             let engine = lab.engine();
             engine.recover(soon()).expect("recovered");
             lab.assert_clean(&format!("killed at step {step}, after: {after}"));
@@ -236,6 +254,96 @@ fn a_starter_killed_at_any_step_is_cleaned_up_after() {
     }
     lab.engine().start(GUEST, PAUSED, soon()).expect("started");
     lab.engine().destroy(GUEST, false, soon()).expect("destroyed");
+}
+
+/// Whom a file belongs to.
+fn owner(path: &Path) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(path).expect("a file"))
+}
+
+#[test]
+fn a_starter_killed_at_any_step_leaves_no_file_to_the_emulators_user() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("skipped: only root can make a file somebody else's");
+        return;
+    }
+    let Some(lab) = Lab::new() else { return };
+    std::fs::set_permissions(lab.scratch.path(), std::os::unix::fs::PermissionsExt::from_mode(0o711))
+        .expect("opened to others");
+    std::fs::write(lab.scratch.path().join("etc/qemu/qemu.conf"), "user = \"nobody\"\n").expect("written");
+    let image = lab.scratch.path().join("disk.img");
+    std::fs::write(&image, vec![0; 1 << 16]).expect("written");
+    let engine = lab.engine();
+    let disk = format!(
+        "<disk type='file'><driver name='qemu' type='raw'/><source file='{}'/><target dev='vda' bus='virtio'/></disk>\
+         </devices>",
+        image.display()
+    );
+    let domain = engine.read(&TINY.replace("</devices>", &disk));
+    let mut lock = engine.store.index().lock("defining", soon()).expect("locked");
+    engine.store.write_definition(&mut lock, &domain).expect("defined");
+    drop(lock);
+    let steps = engine.prepare(domain, None, PAUSED, soon()).expect("planned").steps.len();
+    for step in 0..steps {
+        lab.kill_starter(step, true);
+        lab.engine().recover(soon()).expect("recovered");
+        assert_eq!(owner(&image), 0, "killed after step {step}");
+        lab.assert_clean(&format!("killed after step {step}"));
+    }
+    let entry = lab.engine().start(GUEST, PAUSED, soon()).expect("started");
+    let (guest, controller) = pids(&engine, &entry);
+    assert_ne!(owner(&image), 0);
+    assert_ne!(owner(Path::new(&format!("/proc/{guest}"))), 0, "QEMU runs as root");
+    end(controller, Signal::SIGKILL);
+    end(guest, Signal::SIGKILL);
+    assert_eq!(lab.engine().state().0, DomainState::Shutoff);
+    assert_eq!(owner(&image), 0, "found dead");
+    lab.assert_clean("found dead");
+}
+
+#[test]
+fn a_start_that_fails_at_any_step_leaves_no_tap_device() {
+    // Of this thread alone, and of what it starts.
+    if let Err(errno) = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET) {
+        println!("skipped: cannot make a network namespace: {errno}");
+        return;
+    }
+    let Some(lab) = Lab::new() else { return };
+    let bridge = Command::new("ip").args(["link", "add", "br0", "type", "bridge"]).status();
+    if !bridge.is_ok_and(|status| status.success()) || !Path::new("/dev/net/tun").exists() {
+        println!("skipped: cannot make a bridge, or there is no /dev/net/tun");
+        return;
+    }
+    let engine = lab.engine();
+    let interfaces = "<interface type='bridge'><source bridge='br0'/><model type='virtio'/></interface>
+        <interface type='ethernet'><target dev='eth-tap'/><model type='virtio'/></interface></devices>";
+    let domain = engine.read(&TINY.replace("</devices>", interfaces));
+    let mut lock = engine.store.index().lock("defining", soon()).expect("locked");
+    engine.store.write_definition(&mut lock, &domain).expect("defined");
+    drop(lock);
+    let steps = engine.prepare(domain, None, PAUSED, soon()).expect("planned").steps.len();
+    let taps = || ["vnet0", "eth-tap"].map(|name| nix::net::if_::if_nametoindex(name).is_ok());
+    // What another test starts at the same moment has our descriptors from fork to exec, and a device as long as these.
+    let assert_no_taps = |when: &str| {
+        let patience = Instant::now() + Duration::from_secs(10);
+        while taps() != [false, false] && Instant::now() < patience {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(taps(), [false, false], "{when}");
+    };
+    for step in 0..steps {
+        for fault in [Fault::Before(step), Fault::After(step)] {
+            let options = StartOptions { fault: Some(fault), ..PAUSED };
+            engine.start(GUEST, options, soon()).expect_err("made to fail");
+            assert_no_taps(&format!("{fault:?}"));
+            lab.assert_clean(&format!("{fault:?}"));
+        }
+    }
+    engine.start(GUEST, PAUSED, soon()).expect("started");
+    assert_eq!(taps(), [true, true]);
+    engine.destroy(GUEST, false, soon()).expect("destroyed");
+    assert_no_taps("destroyed");
+    lab.assert_clean("destroyed");
 }
 
 #[test]

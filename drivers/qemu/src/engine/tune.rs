@@ -11,7 +11,7 @@ use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::{Engine, invalid, not_running};
-use crate::monitor::Commands;
+use crate::monitor::{Commands, CpuSlot};
 use crate::state::Status;
 
 /// A guest's memory, in KiB.
@@ -219,6 +219,28 @@ fn has_balloon(domain: &Domain) -> bool {
     domain.devices.memballoon.as_ref().is_some_and(|balloon| balloon.model != MemoryBalloonModel::None)
 }
 
+/// Plugs in the vCPUs of these numbers.
+pub(super) fn plug_vcpus(client: &mut Client, vcpus: &[u32], wait: Wait<'_>) -> Result<()> {
+    let slots = client.cpu_slots(wait)?;
+    let mut number = 0;
+    for slot in &slots {
+        if slot.qom_path.is_none() && vcpus.contains(&number) {
+            client.add_device(vcpu_device(slot, number), wait)?;
+        }
+        number += slot.vcpus_count;
+    }
+    Ok(())
+}
+
+/// What is plugged in to fill `slot`, whose first vCPU has this number.
+fn vcpu_device(slot: &CpuSlot, number: u32) -> Value {
+    let mut device = Map::new();
+    device.insert("driver".into(), Value::String(slot.r#type.clone()));
+    device.insert("id".into(), Value::String(format!("vcpu{number}")));
+    device.extend(slot.props.as_object().cloned().unwrap_or_default());
+    Value::Object(device)
+}
+
 /// Plugs vCPUs in, or asks the guest to give some up, until it has `wanted`.
 fn plug(client: &mut Client, wanted: u32, wait: Wait<'_>) -> Result<()> {
     let unreachable = || {
@@ -231,11 +253,7 @@ fn plug(client: &mut Client, wanted: u32, wait: Wait<'_>) -> Result<()> {
     let mut number = 0;
     for slot in &slots {
         if slot.qom_path.is_none() && present + slot.vcpus_count <= wanted {
-            let mut device = Map::new();
-            device.insert("driver".into(), Value::String(slot.r#type.clone()));
-            device.insert("id".into(), Value::String(format!("vcpu{number}")));
-            device.extend(slot.props.as_object().cloned().unwrap_or_default());
-            client.add_device(Value::Object(device), wait)?;
+            client.add_device(vcpu_device(slot, number), wait)?;
             present += slot.vcpus_count;
         }
         number += slot.vcpus_count;

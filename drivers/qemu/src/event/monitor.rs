@@ -41,8 +41,14 @@ pub(crate) fn rules() -> Vec<Rule> {
         "BLOCK_WRITE_THRESHOLD",
     ];
     let silent = others.into_iter().map(|event| (event, false, None));
-    let rule =
-        |(event, unlocked_only, state): (&str, bool, _)| Rule { event: event.into(), unlocked_only, state };
+    // QEMU stops, or ends, a guest whose kernel panicked: what it is stays the same.
+    let crashed = |event: &str| matches!(event, "STOP" | "SHUTDOWN").then_some(DomainState::Crashed.number());
+    let rule = |(event, unlocked_only, state): (&str, bool, _)| Rule {
+        event: event.into(),
+        unlocked_only,
+        state,
+        unless: crashed(event).into_iter().collect(),
+    };
     states.into_iter().chain(silent).map(rule).collect()
 }
 

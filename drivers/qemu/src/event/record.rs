@@ -44,6 +44,15 @@ pub(crate) fn lifecycle(entry: &Entry, event: LifecycleEvent, detail: i32) -> Re
     }
 }
 
+/// Something that happened to a device of `entry`'s guest.
+pub(crate) fn device(entry: &Entry, kind: EventKind, alias: &str) -> Record {
+    Record {
+        event: (kind.number(), 0, 0),
+        parameters: vec![("devAlias".to_owned(), Value::String(alias.to_owned()))],
+        ..lifecycle(entry, LifecycleEvent::Defined, 0)
+    }
+}
+
 /// A change of `entry`'s guest's metadata.
 pub(crate) fn metadata(entry: &Entry, change: &MetadataChange) -> Record {
     let namespace = change.namespace.iter().map(|uri| ("nsuri".to_owned(), Value::String(uri.clone())));

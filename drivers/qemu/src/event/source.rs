@@ -1,15 +1,17 @@
 //! The reader of events that a client gets.
 
 use std::collections::{HashMap, VecDeque};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::sys::eventfd::{EfdFlags, EventFd};
 use uuid::Uuid;
 use virt_core::driver::{Call, DomainIdentity, Event, EventBatch, EventSource};
 use virt_util::eventlog::{self, EventReader, Next};
 use virt_util::index::Index;
 use virt_util::wait::Wait;
-use virt_util::{ErrorCode, Result};
+use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::record::{Record, blank};
 use crate::state::Store;
@@ -19,7 +21,10 @@ use crate::wait_of;
 pub(crate) struct Source {
     store: Arc<Store>,
     inner: Mutex<Inner>,
-    descriptor: i32,
+    /// Readable when the log has changed, or `more` says so.
+    either: Epoll,
+    /// There is something that no change of the log will tell again.
+    more: EventFd,
 }
 
 struct Inner {
@@ -31,18 +36,27 @@ struct Inner {
 }
 
 impl Source {
-    /// Reads from now on, or what comes after the event `from`.
+    /// Reads from now on, or from the event `from` on.
     pub(crate) fn new(store: Arc<Store>, from: Option<u64>) -> Result<Self> {
-        let reader = store.events().reader(from.map_or(eventlog::From::Now, eventlog::From::After))?;
+        let reader = store.events().reader(match from {
+            Some(first) => eventlog::From::After(first.saturating_sub(1)),
+            None => eventlog::From::Now,
+        })?;
         let identity = |entry: &virt_util::index::Entry| DomainIdentity {
             name: entry.name.clone(),
             uuid: entry.uuid,
             id: entry.id,
         };
         let known = store.index().list()?.iter().map(|entry| (entry.uuid, identity(entry))).collect();
-        let descriptor = reader.as_fd().as_raw_fd();
+        let failed = |errno| Error::system(ErrorDomain::QEMU, "cannot watch for events", errno);
+        // What has happened already is there to be read at once.
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        let more = EventFd::from_value_and_flags(u32::from(from.is_some()), flags).map_err(failed)?;
+        let either = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
+        either.add(&reader, EpollEvent::new(EpollFlags::EPOLLIN, 0)).map_err(failed)?;
+        either.add(&more, EpollEvent::new(EpollFlags::EPOLLIN, 1)).map_err(failed)?;
         let inner = Inner { reader, ready: VecDeque::new(), known };
-        Ok(Self { store, inner: Mutex::new(inner), descriptor })
+        Ok(Self { store, inner: Mutex::new(inner), either, more })
     }
 }
 
@@ -68,11 +82,17 @@ impl EventSource for Source {
                 Some(Next::Event(event)) => inner.take(&event, self.store.index()),
             }
         }
+        // Neither blocks: that it was read before, or is full, is no matter.
+        if batch.events.len() < limit as usize {
+            let _ = self.more.read();
+        } else {
+            let _ = self.more.write(1);
+        }
         Ok(batch)
     }
 
     fn descriptor(&self, _call: &Call) -> Result<i32> {
-        Ok(self.descriptor)
+        Ok(self.either.0.as_raw_fd())
     }
 }
 

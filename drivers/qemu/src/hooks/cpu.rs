@@ -3,7 +3,7 @@
 use virt_conf::model::{Cpu, CpuCheck, CpuFallback, CpuMatch, CpuMode, CpuModel, Domain, Switch};
 
 use super::QemuHooks;
-use crate::caps::{Accelerator, Flag};
+use crate::caps::{Accelerator, Arch, Flag};
 
 impl QemuHooks<'_> {
     /// Fills in the processor: QEMU's default for the machine, and what modes imply.
@@ -12,8 +12,10 @@ impl QemuHooks<'_> {
         let arch = board.arch;
         let accelerator = self.accelerator(domain);
         // What QEMU calls the default is only what emulation runs, on boards where acceleration has another.
-        let says_default =
-            arch.is_x86() || arch.is_s390() || arch.is_ppc64() || accelerator == Accelerator::Tcg;
+        let says_default = arch.is_x86()
+            || arch.is_s390()
+            || arch.is_ppc64()
+            || accelerator == Accelerator::Tcg && arch != Arch::Ppc;
         let default = self.default_cpu(accelerator, board.machine).filter(|_| says_default);
         let cpu = domain.cpu.get_or_insert_default();
         if cpu.mode.is_none()
@@ -41,7 +43,10 @@ impl QemuHooks<'_> {
                 if cpu.check == CpuCheck::Default {
                     cpu.check = CpuCheck::None;
                 }
-                if cpu.migratable.is_none() && self.has(Flag::CpuMigratable) && arch.is_x86() {
+                // What emulation gives is the same everywhere, whatever it is made of.
+                let follows_host = cpu.mode == Some(CpuMode::HostPassthrough);
+                if follows_host && cpu.migratable.is_none() && self.has(Flag::CpuMigratable) && arch.is_x86()
+                {
                     cpu.migratable = Some(Switch::On);
                 }
             }
@@ -52,11 +57,9 @@ impl QemuHooks<'_> {
             }
             Some(CpuMode::Custom) => {
                 if cpu.check == CpuCheck::Default {
-                    cpu.check = if accelerator == Accelerator::Kvm || arch.is_x86() {
-                        CpuCheck::Partial
-                    } else {
-                        CpuCheck::None
-                    };
+                    // Emulation does not depend on what the host can do.
+                    cpu.check =
+                        if accelerator == Accelerator::Kvm { CpuCheck::Partial } else { CpuCheck::None };
                 }
             }
             None => {}

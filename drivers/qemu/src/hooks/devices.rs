@@ -2,15 +2,16 @@
 
 use virt_conf::domain::DeviceMut;
 use virt_conf::model::{
-    Console, ConsoleTargetType, Controller, ControllerKind, Disk, DiskDevice, Domain, Hostdev, HostdevKind,
-    Input, InputBus, InputKind, Interface, InterfaceKind, MacvtapMode, Panic, PanicModel, ScsiModel, Serial,
-    SerialTargetModel, SerialTargetType, SharedMemory, SharedMemoryModel, SubsystemDevice, Switch, Tpm,
-    TpmBackend, TpmModel, TpmVersion, UsbModel, Video, VideoType, VirtioModel, Vsock,
+    Console, ConsoleTargetType, Controller, ControllerKind, Disk, DiskSource, Domain, EncryptionEngine,
+    Hostdev, HostdevKind, ImageFormat, Input, InputBus, InputKind, Interface, InterfaceKind, MacvtapMode,
+    MetadataCache, Panic, PanicModel, ScsiModel, Serial, SerialTargetModel, SerialTargetType, SharedMemory,
+    SharedMemoryModel, StorageEncryption, StorageFormat, SubsystemDevice, Switch, Tpm, TpmBackend, TpmModel,
+    TpmVersion, UsbModel, Video, VideoType, VirtioModel, Vsock,
 };
-use virt_conf::xml::{ParseFlags, ParseOptions};
+use virt_conf::xml::{ParseFlags, ParseOptions, Within};
 use virt_util::Result;
 
-use super::QemuHooks;
+use super::{QemuHooks, restore, unsupported};
 use crate::caps::{Board, Flag};
 
 impl QemuHooks<'_> {
@@ -21,18 +22,32 @@ impl QemuHooks<'_> {
         domain: &Domain,
         options: &ParseOptions,
     ) -> Result<()> {
+        let status = options.flags.contains(ParseFlags::STATUS);
         match device {
-            DeviceMut::Disk(disk) => settle_disk(disk),
+            DeviceMut::Disk(disk) => {
+                settle_disk(disk);
+                if status {
+                    restore::restore_disk(disk);
+                }
+            }
             DeviceMut::Interface(interface) => self.settle_interface(interface, domain),
-            DeviceMut::Controller(controller) => self.settle_controller(controller, domain, options),
+            DeviceMut::Controller(controller) => {
+                self.settle_controller(controller, domain, options);
+                self.check_settled_controller(controller, domain)?;
+            }
             DeviceMut::Serial(serial) => self.settle_serial(serial, domain),
             DeviceMut::Console(console) => self.settle_console(console, domain),
             DeviceMut::Video(video) => self.settle_video(video, domain),
-            DeviceMut::Hostdev(hostdev) => settle_hostdev(hostdev),
+            DeviceMut::Hostdev(hostdev) => {
+                settle_hostdev(hostdev);
+                if status {
+                    restore::restore_hostdev(hostdev);
+                }
+            }
             DeviceMut::Input(input) => self.settle_input(input, domain),
             DeviceMut::Panic(panic) => self.settle_panic(panic, domain),
             DeviceMut::Tpm(tpm) => self.settle_tpm(tpm, domain),
-            DeviceMut::SharedMemory(shared) => settle_shared_memory(shared),
+            DeviceMut::SharedMemory(shared) => settle_shared_memory(shared)?,
             DeviceMut::Vsock(vsock) => settle_vsock(vsock),
             _ => {}
         }
@@ -69,23 +84,29 @@ impl QemuHooks<'_> {
         }
         if interface.model.is_none() && !matches!(interface.kind, InterfaceKind::Hostdev(_)) {
             interface.model = match &interface.kind {
-                InterfaceKind::Vdpa(_) => Some("virtio".to_owned()),
+                InterfaceKind::Vdpa(_) | InterfaceKind::VhostUser(_) => Some("virtio".to_owned()),
                 _ => self.default_net_model(self.board(domain)).map(str::to_owned),
             };
         }
     }
 
     /// The USB controller of a board, where its model is left open.
-    fn default_usb_model(&self, board: Board<'_>, options: &ParseOptions) -> Option<UsbModel> {
+    fn default_usb_model(
+        &self,
+        board: Board<'_>,
+        is_placed: bool,
+        options: &ParseOptions,
+    ) -> Option<UsbModel> {
         let arch = board.arch;
         let first = |choices: &[(Flag, UsbModel)]| {
             choices.iter().find(|(flag, _)| self.has(*flag)).map(|(_, model)| *model)
         };
         let xhci = [(Flag::QemuXhci, UsbModel::QemuXhci), (Flag::NecUsbXhci, UsbModel::NecXhci)];
         if arch.is_s390() {
-            return Some(UsbModel::None);
+            // Mainframes had none: only one that was put into a slot is meant.
+            return (!is_placed).then_some(UsbModel::None);
         }
-        if arch.is_ppc64() && board.is_pseries() {
+        if arch.is_ppc64() {
             let abi_update = options.flags.contains(ParseFlags::ABI_UPDATE);
             let ohci = [(Flag::PciOhci, UsbModel::PciOhci)];
             return if abi_update {
@@ -94,16 +115,13 @@ impl QemuHooks<'_> {
                 first(&ohci).or_else(|| first(&xhci))
             };
         }
-        if board.is_arm_virt() || board.is_riscv_virt() || board.is_loongarch_virt() {
+        if arch.is_arm() || board.is_loongarch_virt() {
             return first(&xhci);
         }
-        if board.machine == "versatilepb" {
-            return first(&[(Flag::PciOhci, UsbModel::PciOhci)]);
-        }
-        if arch.is_ppc64() {
-            return first(&xhci).or_else(|| first(&[(Flag::PciOhci, UsbModel::PciOhci)]));
-        }
         if board.is_q35() {
+            return first(&[(Flag::Piix3UsbUhci, UsbModel::Piix3Uhci)]);
+        }
+        if board.is_i440fx() {
             return first(&[(Flag::Piix3UsbUhci, UsbModel::Piix3Uhci)]);
         }
         first(&[(Flag::Piix3UsbUhci, UsbModel::Piix3Uhci), (Flag::PciOhci, UsbModel::PciOhci)])
@@ -119,14 +137,11 @@ impl QemuHooks<'_> {
         match &mut controller.kind {
             ControllerKind::Usb(usb) => {
                 if usb.model.is_none() {
-                    usb.model = self.default_usb_model(board, options);
+                    usb.model = self.default_usb_model(board, controller.info.address.is_some(), options);
                 }
             }
-            ControllerKind::Scsi(scsi) if scsi.model.is_none() => {
-                let only_virtio = board.is_s390_ccw()
-                    || board.is_arm_virt()
-                    || board.is_riscv_virt()
-                    || board.is_loongarch_virt();
+            ControllerKind::Scsi(scsi) if matches!(scsi.model, None | Some(ScsiModel::Auto)) => {
+                let only_virtio = board.is_s390_ccw() || board.is_loongarch_virt();
                 scsi.model = if board.is_pseries() {
                     Some(ScsiModel::IbmvScsi)
                 } else if only_virtio {
@@ -147,12 +162,17 @@ impl QemuHooks<'_> {
 
     fn settle_serial(&self, serial: &mut Serial, domain: &Domain) {
         let board = self.board(domain);
-        let kind = serial.target.kind.filter(|kind| *kind != SerialTargetType::None).or_else(|| {
+        // ISA was once everybody's default, and means whatever the board has.
+        let named = serial
+            .target
+            .kind
+            .filter(|kind| !matches!(kind, SerialTargetType::None | SerialTargetType::IsaSerial));
+        let kind = named.or_else(|| {
             if board.arch.is_x86() || board.is_loongarch_virt() && self.has(Flag::IsaSerial) {
                 Some(SerialTargetType::IsaSerial)
             } else if board.is_pseries() {
                 Some(SerialTargetType::SpaprVioSerial)
-            } else if board.arch.is_arm() || board.arch.is_riscv() || board.arch.is_loongarch() {
+            } else if board.is_arm_virt() || board.is_riscv_virt() || board.is_loongarch_virt() {
                 Some(SerialTargetType::SystemSerial)
             } else if board.arch.is_s390() {
                 Some(SerialTargetType::SclpSerial)
@@ -167,8 +187,10 @@ impl QemuHooks<'_> {
             Some(SerialTargetType::PciSerial) => Some(SerialTargetModel::PciSerial),
             Some(SerialTargetType::UsbSerial) => Some(SerialTargetModel::UsbSerial),
             Some(SerialTargetType::SpaprVioSerial) => Some(SerialTargetModel::SpaprVty),
-            Some(SerialTargetType::SystemSerial) if board.arch.is_arm() => Some(SerialTargetModel::Pl011),
-            Some(SerialTargetType::SystemSerial) => Some(SerialTargetModel::Ns16550a),
+            Some(SerialTargetType::SystemSerial) if board.is_arm_virt() => Some(SerialTargetModel::Pl011),
+            Some(SerialTargetType::SystemSerial) if board.is_riscv_virt() || board.is_loongarch_virt() => {
+                Some(SerialTargetModel::Ns16550a)
+            }
             Some(SerialTargetType::SclpSerial) => Some(SerialTargetModel::SclpConsole),
             Some(SerialTargetType::IsaDebug) => Some(SerialTargetModel::IsaDebugcon),
             _ => None,
@@ -206,14 +228,13 @@ impl QemuHooks<'_> {
     }
 
     fn settle_input(&self, input: &mut Input, domain: &Domain) {
-        if input.bus.is_some() {
+        if input.bus.is_some() || matches!(input.kind, InputKind::Evdev(_)) {
             return;
         }
         let board = self.board(domain);
         input.bus = Some(match input.kind {
             InputKind::Mouse | InputKind::Keyboard if board.arch.is_x86() => InputBus::Ps2,
             InputKind::Passthrough(_) => InputBus::Virtio,
-            InputKind::Evdev(_) => InputBus::None,
             _ if board.arch.is_s390() => InputBus::Virtio,
             _ => InputBus::Usb,
         });
@@ -226,8 +247,12 @@ impl QemuHooks<'_> {
                 PanicModel::Pseries
             } else if board.arch.is_s390() {
                 PanicModel::S390
-            } else {
+            } else if board.arch.is_x86() {
                 PanicModel::Isa
+            } else if board.is_arm_virt() {
+                PanicModel::Pvpanic
+            } else {
+                PanicModel::Default
             });
         }
     }
@@ -251,33 +276,63 @@ impl QemuHooks<'_> {
 
 fn settle_disk(disk: &mut Disk) {
     disk.driver.name.get_or_insert_with(|| "qemu".to_owned());
-    let has_source = crate::command::has_medium(&disk.source);
-    if disk.driver.format.is_none() && (has_source || disk.device != DiskDevice::Cdrom) {
-        disk.driver.format = Some(virt_conf::model::StorageFormat::Raw);
+    // A volume's format is the pool's business.
+    let is_volume = matches!(disk.source, DiskSource::Volume(_)) && crate::command::has_medium(&disk.source);
+    if !is_volume {
+        disk.driver.format.get_or_insert(StorageFormat::Raw);
     }
-    disk.driver.format.get_or_insert(virt_conf::model::StorageFormat::Raw);
+    if let Some(mirror) = disk.mirror.as_mut().filter(|mirror| mirror.format.is_none()) {
+        mirror.format =
+            Some(ImageFormat { kind: StorageFormat::Raw, metadata_cache: MetadataCache::default() });
+        mirror.file_format = mirror.file.is_some().then_some(StorageFormat::Raw);
+    }
+    let mut encryptions: Vec<&mut StorageEncryption> = Vec::new();
+    encryptions.extend(disk.encryption.as_mut());
+    encryptions.extend(disk.source.common_mut().and_then(|common| common.encryption.as_mut()));
+    let mut below = disk.backing_store.as_mut();
+    while let Some(layer) = below {
+        let common = layer.source.as_mut().and_then(DiskSource::common_mut);
+        encryptions.extend(common.and_then(|common| common.encryption.as_mut()));
+        below = layer.backing_store.as_deref_mut();
+    }
+    for encryption in encryptions {
+        encryption.engine.get_or_insert(EncryptionEngine::Qemu);
+    }
 }
 
 fn settle_hostdev(hostdev: &mut Hostdev) {
     let HostdevKind::Subsystem(subsystem) = &mut hostdev.kind else { return };
-    match &mut subsystem.device {
-        SubsystemDevice::Mdev(mdev) => {
-            if mdev.model == virt_conf::model::MdevModel::VfioPci {
-                mdev.display.get_or_insert(Switch::Off);
-            }
-        }
-        SubsystemDevice::ScsiHost(host) => {
-            host.model.get_or_insert(VirtioModel::Virtio);
-        }
-        _ => {}
+    if let SubsystemDevice::Mdev(mdev) = &mut subsystem.device
+        && mdev.model == virt_conf::model::MdevModel::VfioPci
+    {
+        mdev.display.get_or_insert(Switch::Off);
     }
 }
 
-fn settle_shared_memory(shared: &mut SharedMemory) {
+fn settle_shared_memory(shared: &mut SharedMemory) -> Result<()> {
+    let model = shared.model;
+    let doorbell = model == SharedMemoryModel::IvshmemDoorbell;
     // The size when it was still a default of QEMU.
-    if shared.size.is_none() && shared.model == SharedMemoryModel::IvshmemPlain {
-        shared.size = Some(virt_conf::model::Mib(4));
+    if !doorbell {
+        shared.size.get_or_insert(virt_conf::model::Mib(4));
     }
+    if model == SharedMemoryModel::Ivshmem {
+        return Ok(());
+    }
+    if shared.server.is_none() {
+        let sentence = format!("shmem model '{model}' is supported only with server option enabled");
+        return if doorbell { Err(unsupported(sentence).within("server")) } else { Ok(()) };
+    }
+    if !doorbell {
+        let sentence = format!("shmem model '{model}' is supported only with server option disabled");
+        return Err(unsupported(sentence).within("server"));
+    }
+    if shared.size.is_some_and(|size| size.0 != 0) {
+        let sentence = format!("shmem model '{model}' does not support size setting");
+        return Err(unsupported(sentence).within("size"));
+    }
+    shared.msi.get_or_insert_default().ioeventfd.get_or_insert(Switch::On);
+    Ok(())
 }
 
 fn settle_vsock(vsock: &mut Vsock) {

@@ -1,11 +1,16 @@
 //! Firmware: the descriptions that distributions install, and which of them a guest gets.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use virt_conf::model::{
     Domain, FirmwareFormat, Loader, LoaderType, Nvram, OsFirmware, OsFirmwareFeature, OsFirmwareFeatureName,
     Smm, Switch,
 };
 use virt_conf::xml::{ParseFlags, ParseOptions};
+use virt_util::root::trusted_env;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::QemuHooks;
@@ -59,6 +64,18 @@ struct Target {
     machines: Vec<String>,
 }
 
+/// Where descriptions are: the distribution's, the administrator's, the user's, each above the one before.
+fn directories() -> Vec<PathBuf> {
+    let mut directories =
+        vec![PathBuf::from("/usr/share/qemu/firmware"), PathBuf::from("/etc/qemu/firmware")];
+    if !nix::unistd::geteuid().is_root() {
+        let home = || trusted_env("HOME").map(|home| PathBuf::from(home).join(".config"));
+        let config = trusted_env("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+        directories.extend(config.or_else(home).map(|config| config.join("qemu/firmware")));
+    }
+    directories
+}
+
 /// Pairs of code and variables that were installed before there were descriptions.
 const LEGACY: &[(&str, &str)] = &[
     ("/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd"),
@@ -81,6 +98,38 @@ impl FirmwareDescription {
         })
     }
 
+    /// The descriptions that are installed on this host, in the order of preference: by the names of their files, of
+    /// which a later directory replaces those of an earlier one, and hides them where it has an empty file. One that
+    /// cannot be read is left out, and said so.
+    pub fn installed() -> Vec<Self> {
+        Self::installed_in(&directories())
+    }
+
+    fn installed_in(directories: &[PathBuf]) -> Vec<Self> {
+        let mut files: BTreeMap<OsString, PathBuf> = BTreeMap::new();
+        for directory in directories {
+            let entries =
+                std::fs::read_dir(directory).into_iter().flatten().filter_map(std::result::Result::ok);
+            let described = entries.filter(|entry| {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                !name.starts_with('.') && name.ends_with(".json")
+            });
+            files.extend(described.map(|entry| (entry.file_name(), entry.path())));
+        }
+        let read = |path: &PathBuf| match std::fs::read_to_string(path) {
+            Ok(text) if text.is_empty() => None,
+            Ok(text) => Self::from_json(&text)
+                .inspect_err(|error| log::warn!("'{}' is passed over: {error}", path.display()))
+                .ok(),
+            Err(error) => {
+                log::warn!("'{}' is passed over: {error}", path.display());
+                None
+            }
+        };
+        files.values().filter_map(read).collect()
+    }
+
     fn has(&self, feature: &str) -> bool {
         self.features.iter().any(|known| known == feature)
     }
@@ -94,6 +143,41 @@ impl FirmwareDescription {
             };
             arch == board.arch.name() && target.machines.iter().any(|pattern| matches(pattern, board.machine))
         })
+    }
+}
+
+/// What all descriptions that fit a machine offer together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirmwareOffer {
+    /// Whether some description offers a BIOS, which `<os firmware='bios'>` asks for.
+    pub bios: bool,
+    /// UEFI.
+    pub efi: bool,
+    /// Firmware that protects its own memory.
+    pub secure: bool,
+    /// The images' paths, each once.
+    pub images: Vec<String>,
+}
+
+impl FirmwareOffer {
+    /// What `descriptions` offer to `board`.
+    #[must_use]
+    pub fn of(descriptions: &[FirmwareDescription], board: Board<'_>) -> Self {
+        let mut offer = Self::default();
+        for description in descriptions.iter().filter(|description| description.fits_board(board)) {
+            offer.bios |= description.interface_types.iter().any(|kind| kind == "bios");
+            offer.efi |= description.interface_types.iter().any(|kind| kind == "uefi");
+            offer.secure |= description.has("requires-smm");
+            let image = match &description.mapping {
+                Mapping::Flash { executable, .. } => &executable.filename,
+                Mapping::Memory { filename } => filename,
+                Mapping::Other => continue,
+            };
+            if !offer.images.contains(image) {
+                offer.images.push(image.clone());
+            }
+        }
+        offer
     }
 }
 
@@ -125,22 +209,31 @@ impl QemuHooks<'_> {
     pub(super) fn settle_firmware(&self, domain: &mut Domain, options: &ParseOptions) -> Result<()> {
         let abi_update = options.flags.contains(ParseFlags::ABI_UPDATE);
         let named = domain.os.loader.as_ref().is_some_and(|loader| !loader.path.is_empty());
+        if domain.os.firmware.is_none() && !domain.os.firmware_features.features.is_empty() {
+            // The checks refuse features of firmware that is not to be chosen.
+            return Ok(());
+        }
         if domain.os.firmware.is_some() || named {
             let board = self.board(domain);
-            let found =
-                self.firmwares.iter().find(|description| suits(description, domain, board, abi_update));
+            let installed;
+            let firmwares = match self.firmwares {
+                Some(given) => given,
+                None => {
+                    installed = FirmwareDescription::installed();
+                    &installed
+                }
+            };
+            let found = firmwares.iter().find(|description| suits(description, domain, board, abi_update));
             match found {
                 Some(description) => fill_in(description, domain),
-                None => {
-                    if let Some(firmware) = domain.os.firmware {
-                        return Err(Error::new(
-                            ErrorCode::OPERATION_FAILED,
-                            ErrorDomain::QEMU,
-                            format!("Unable to find any firmware to satisfy '{}'", firmware.as_str()),
-                        ));
+                // What cannot be found now may be installed before the guest starts.
+                None if domain.os.firmware.is_some() => {
+                    if let Some(loader) = domain.os.loader.as_mut() {
+                        loader.format.get_or_insert(FirmwareFormat::Raw);
                     }
-                    fill_in_legacy(domain);
+                    return Ok(());
                 }
+                None => fill_in_legacy(domain),
             }
         }
         if let Some(loader) =
@@ -216,7 +309,8 @@ fn suits(description: &FirmwareDescription, domain: &Domain, board: Board<'_>, a
             let readonly = loader.and_then(|loader| loader.readonly);
             let mode_fits = match mode {
                 FlashMode::Stateless => stateless,
-                FlashMode::Combined => readonly == Some(false),
+                // Code with variables in it is shared with nobody, so that it has to be named.
+                FlashMode::Combined => readonly == Some(false) && path.is_some(),
                 FlashMode::Split => !stateless && readonly != Some(false),
             };
             // A path without "read-only" means one's own copy, which is written to.
@@ -283,7 +377,9 @@ fn fill_in(description: &FirmwareDescription, domain: &mut Domain) {
                     nvram.template_format = format_named(&template.format);
                 }
                 has_template = is_local;
-                nvram.format = nvram.format.or(format_named(&template.format));
+                let format = format_named(&template.format);
+                // A copy of the template has the template's format, whatever was hoped for.
+                nvram.format = if is_local { format } else { nvram.format.or(format) };
             }
         }
         Mapping::Memory { filename } => {
@@ -328,4 +424,38 @@ fn fill_in_legacy(domain: &mut Domain) {
     let nvram = domain.os.nvram.get_or_insert_default();
     nvram.template.get_or_insert_with(|| (*variables).to_owned());
     nvram.template_format.get_or_insert(FirmwareFormat::Raw);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description(feature: &str) -> String {
+        let executable = "{\"filename\": \"/fw/code.fd\", \"format\": \"raw\"}";
+        format!(
+            "{{\"interface-types\": [\"uefi\"], \"mapping\": {{\"device\": \"flash\", \"executable\": {executable}}}, \
+             \"targets\": [], \"features\": [\"{feature}\"]}}"
+        )
+    }
+
+    #[test]
+    fn later_directories_replace_and_hide_what_earlier_ones_have() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let directories = ["usr", "etc", "missing"].map(|name| scratch.path().join(name));
+        let write = |directory: usize, name: &str, text: &str| {
+            std::fs::create_dir_all(&directories[directory]).expect("made");
+            std::fs::write(directories[directory].join(name), text).expect("written");
+        };
+        write(0, "60-b.json", &description("distribution's"));
+        write(0, "50-a.json", &description("first"));
+        write(0, "70-hidden.json", &description("hidden"));
+        write(0, ".80-dot.json", &description("no description"));
+        write(0, "90-notes.txt", "nothing");
+        write(1, "60-b.json", &description("administrator's"));
+        write(1, "70-hidden.json", "");
+        write(1, "65-broken.json", "{");
+        let found = FirmwareDescription::installed_in(&directories);
+        let features: Vec<&str> = found.iter().flat_map(|it| &it.features).map(String::as_str).collect();
+        assert_eq!(features, ["first", "administrator's"]);
+    }
 }

@@ -1,28 +1,52 @@
 //! `<domainCapabilities>`: what guests of one kind can have with one emulator.
 
-use super::document::Document;
-use crate::caps::{Accelerator, AcceleratorCapabilities, Arch, Board, Capabilities, Flag, MachineType};
+use virt_conf::cpu;
+use virt_conf::cpu_map::CpuMap;
+use virt_conf::model::domain_capabilities::{
+    Capability, Choice, CpuCapabilities, CpuModeCapability, CpuModeSupport, CpuUsable, CustomSupport,
+    DeviceCapabilities, FeatureCapabilities, HostModelSupport, HypervCapability, HypervChoices, NamedModel,
+    NamedModelEntry, NamedModels, OsCapabilities, OsChoices, SevCapability, SevDetails, SgxCapability,
+    SgxDetails, SgxSection, SgxSectionSize, SgxSections,
+};
+use virt_conf::model::{
+    Cpu, CpuFallback, CpuMaxPhysAddr, CpuMaxPhysAddrMode, DomainCapabilities, DomainType, Kib,
+};
+
+use crate::caps::{
+    Accelerator, AcceleratorCapabilities, Arch, Board, Capabilities, Flag, MachineType, feature_name_of_qemu,
+};
+use crate::hooks::FirmwareOffer;
 
 /// What the host adds to what the emulator can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Abilities {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
     /// Devices of the host can be handed to guests.
-    pub(super) vfio: bool,
-    /// There is an emulator of TPMs.
-    pub(super) swtpm: bool,
+    pub vfio: bool,
+    /// The versions of TPMs that can be emulated, `2.0`; empty without an emulator.
+    pub tpm_versions: Vec<String>,
     /// There is a server for RDP.
-    pub(super) rdp: bool,
+    pub rdp: bool,
     /// How many guests can have encrypted memory: without and with encrypted registers.
-    pub(super) sev_guests: (u32, u32),
+    pub sev_guests: (u32, u32),
+    /// The host's processor as a named model, for emulators that do not say what it is.
+    pub processor: Option<Cpu>,
+    /// The bits of a physical address on the host.
+    pub address_bits: Option<u32>,
+    /// The firmware that is installed for the machine.
+    pub firmware: FirmwareOffer,
 }
 
 /// Which guests.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind<'a> {
-    pub(super) capabilities: &'a Capabilities,
-    pub(super) accelerator: Accelerator,
-    pub(super) machine: &'a MachineType,
-    pub(super) abilities: Abilities,
+pub struct Kind<'a> {
+    /// What the emulator can do.
+    pub capabilities: &'a Capabilities,
+    /// What executes the guest's instructions.
+    pub accelerator: Accelerator,
+    /// The guest's machine.
+    pub machine: &'a MachineType,
+    /// What the host adds.
+    pub abilities: &'a Abilities,
 }
 
 /// Any of these gives a guest a USB bus.
@@ -37,70 +61,51 @@ const USB_CONTROLLERS: &[Flag] = &[
     Flag::QemuXhci,
 ];
 
-/// The document.
-pub(super) fn write(kind: Kind<'_>) -> String {
-    let Kind { capabilities, accelerator, machine, .. } = kind;
-    let mut document = Document::new();
-    document.element("domainCapabilities", &[], |document| {
-        document.text("path", &[], &capabilities.emulator);
-        let domain = if accelerator == Accelerator::Tcg { "qemu" } else { accelerator.name() };
-        document.text("domain", &[], domain);
-        document.text("machine", &[], &machine.name);
-        document.text("arch", &[], capabilities.arch.name());
-        if machine.max_cpus > 0 {
-            document.empty("vcpu", &[("max", &machine.max_cpus.to_string())]);
-        }
-        document.empty("iothreads", &[("supported", "yes")]);
-        os(document);
-        kind.cpu(document);
-        document.element("memoryBacking", &[("supported", "yes")], |document| {
-            let memfd = kind.has(Flag::MemoryBackendMemfd);
-            list(document, "sourceType", &[(true, "file"), (true, "anonymous"), (memfd, "memfd")]);
-        });
-        document.element("devices", &[], |document| kind.devices(document));
-        document.element("features", &[], |document| kind.features(document));
-    });
-    document.finish()
+/// A list of the values that hold.
+fn list<'a>(name: &'a str, values: &[(bool, &'a str)]) -> (&'a str, Vec<&'a str>) {
+    (name, values.iter().filter(|(holds, _)| *holds).map(|(_, value)| *value).collect())
 }
 
-/// `<enum>` with the values that hold.
-fn list(document: &mut Document, name: &str, values: &[(bool, &str)]) {
-    document.element("enum", &[("name", name)], |document| {
-        for (_, value) in values.iter().filter(|(holds, _)| *holds) {
-            document.text("value", &[], value);
-        }
-    });
+fn all<'a>(name: &'a str, values: &[&'a str]) -> (&'a str, Vec<&'a str>) {
+    (name, values.to_vec())
 }
 
-fn all(document: &mut Document, name: &str, values: &[&str]) {
-    let values: Vec<_> = values.iter().map(|value| (true, *value)).collect();
-    list(document, name, &values);
-}
-
-fn yes_no(holds: bool) -> &'static str {
-    if holds { "yes" } else { "no" }
-}
-
-fn os(document: &mut Document) {
-    document.element("os", &[("supported", "yes")], |document| {
-        list(document, "firmware", &[]);
-        document.element("loader", &[("supported", "yes")], |document| {
-            all(document, "type", &["rom", "pflash"]);
-            all(document, "readonly", &["yes", "no"]);
-            all(document, "secure", &["no"]);
-        });
-    });
-}
-
-fn mode(document: &mut Document, name: &str, supported: bool, inside: impl FnOnce(&mut Document)) {
-    document.element("mode", &[("name", name), ("supported", yes_no(supported))], |document| {
-        if supported {
-            inside(document);
-        }
-    });
+/// Supported, with these lists, where any value holds.
+fn if_any(name: &str, values: &[(bool, &str)]) -> Capability {
+    if values.iter().any(|(holds, _)| *holds) {
+        Capability::with([list(name, values)])
+    } else {
+        Capability::No
+    }
 }
 
 impl Kind<'_> {
+    /// What guests of this kind can have here, as `<domainCapabilities>` tells it.
+    #[must_use]
+    pub fn document(&self) -> DomainCapabilities {
+        let Self { capabilities, accelerator, machine, .. } = self;
+        DomainCapabilities {
+            path: Some(capabilities.emulator.clone()),
+            domain_type: match accelerator {
+                Accelerator::Kvm => DomainType::Kvm,
+                Accelerator::Hvf => DomainType::Hvf,
+                Accelerator::Tcg => DomainType::Qemu,
+            },
+            machine: Some(machine.name.clone()),
+            arch: capabilities.arch.name().to_owned(),
+            max_vcpus: Some(machine.max_cpus).filter(|most| *most > 0),
+            iothreads: Some(Capability::from_bool(true)),
+            os: Some(self.os()),
+            cpu: Some(self.cpu()),
+            memory_backing: Some(Capability::with([list(
+                "sourceType",
+                &[(true, "file"), (true, "anonymous"), (self.has(Flag::MemoryBackendMemfd), "memfd")],
+            )])),
+            devices: self.devices(),
+            features: self.features(),
+        }
+    }
+
     fn has(&self, flag: Flag) -> bool {
         self.capabilities.has(flag)
     }
@@ -117,82 +122,204 @@ impl Kind<'_> {
         self.capabilities.under(self.accelerator)
     }
 
-    fn cpu(&self, document: &mut Document) {
-        document.element("cpu", &[], |document| {
-            let migratable = self.has(Flag::CpuMigratable);
-            let host = self.accelerator != Accelerator::Tcg;
-            mode(document, "host-passthrough", host, |document| {
-                list(document, "hostPassthroughMigratable", &[(migratable, "on"), (true, "off")]);
-            });
-            mode(document, "maximum", self.has(Flag::CpuMax), |document| {
-                all(document, "maximumMigratable", &["on", "off"]);
-            });
-            mode(document, "host-model", false, |_| {});
-            let mut models: Vec<_> =
-                self.under().map(|under| under.cpus.iter().collect()).unwrap_or_default();
-            // "base", "host" and the versions of "max" are no models that a definition could name.
-            models.retain(|model| !matches!(model.name.as_str(), "host" | "base" | "max"));
-            models.sort_by(|a, b| a.name.cmp(&b.name));
-            mode(document, "custom", !models.is_empty(), |document| {
-                for model in models {
-                    let usable = model.usable.map_or("unknown", yes_no);
-                    let mut attributes = vec![("usable", usable)];
-                    if model.deprecated {
-                        attributes.push(("deprecated", "yes"));
-                    }
-                    attributes.push(("vendor", "unknown"));
-                    document.text("model", &attributes, &model.name);
-                    if model.usable == Some(false) && !model.blockers.is_empty() {
-                        document.element("blockers", &[("model", &model.name)], |document| {
-                            let mut blockers: Vec<&String> = model.blockers.iter().collect();
-                            blockers.sort();
-                            blockers.dedup();
-                            for name in blockers {
-                                document.empty("feature", &[("name", name)]);
-                            }
-                        });
-                    }
-                }
-            });
-        });
+    fn os(&self) -> OsCapabilities {
+        let firmware = &self.abilities.firmware;
+        let lists = [
+            all("type", &["rom", "pflash"]),
+            all("readonly", &["yes", "no"]),
+            list("secure", &[(firmware.secure, "yes"), (true, "no")]),
+        ];
+        let (name, kinds) = list("firmware", &[(firmware.bios, "bios"), (firmware.efi, "efi")]);
+        let mut loader = Capability::with(lists);
+        if let Capability::Yes(choices) = &mut loader {
+            choices.values = Choice::new("", firmware.images.iter().map(String::as_str)).values;
+        }
+        OsCapabilities::Yes(OsChoices {
+            lists: vec![Choice::new(name, kinds)],
+            loader: Some(loader),
+            ..OsChoices::default()
+        })
     }
 
-    fn devices(&self, document: &mut Document) {
-        let supported: &[(&str, &str)] = &[("supported", "yes")];
+    fn cpu(&self) -> CpuCapabilities {
+        let support = |supported: bool, (name, values): (&str, Vec<&str>)| CpuModeSupport {
+            supported,
+            lists: if supported { vec![Choice::new(name, values)] } else { Vec::new() },
+        };
+        let migratable = self.has(Flag::CpuMigratable);
+        let switch = [(migratable, "on"), (true, "off")];
+        CpuCapabilities {
+            modes: vec![
+                CpuModeCapability::HostPassthrough(support(
+                    self.accelerator != Accelerator::Tcg,
+                    list("hostPassthroughMigratable", &switch),
+                )),
+                CpuModeCapability::Maximum(support(
+                    self.has(Flag::CpuMax),
+                    all("maximumMigratable", &["on", "off"]),
+                )),
+                CpuModeCapability::HostModel(self.host_model()),
+                CpuModeCapability::Custom(self.named_models()),
+            ],
+        }
+    }
+
+    /// The model that comes closest to the host's processor.
+    fn host_model(&self) -> HostModelSupport {
+        let host = self.abilities.processor.as_ref();
+        let Some(mut cpu) = self.capabilities.host_model(self.accelerator, false, host) else {
+            return HostModelSupport::default();
+        };
+        let told = self.under().is_some_and(|under| under.host_cpu.is_some());
+        if let (false, Some(model)) = (told, &mut cpu.model) {
+            model.fallback = Some(CpuFallback::Allow);
+        }
+        // Emulation is not bound to the host's width, and s390 has none to choose.
+        let bound = self.accelerator != Accelerator::Tcg && !self.arch().is_s390();
+        let max_phys_addr = self.abilities.address_bits.filter(|_| bound).map(|bits| CpuMaxPhysAddr {
+            mode: CpuMaxPhysAddrMode::Passthrough,
+            bits: None,
+            limit: Some(bits),
+        });
+        HostModelSupport {
+            supported: true,
+            model: cpu.model,
+            vendor: cpu.vendor,
+            max_phys_addr,
+            features: cpu.features,
+        }
+    }
+
+    fn named_models(&self) -> CustomSupport {
+        let mut models: Vec<_> = self.under().map(|under| under.cpus.iter().collect()).unwrap_or_default();
+        models.retain(|model| self.knows(&model.name));
+        models.sort_by(|a, b| a.name.cmp(&b.name));
+        let list = models.into_iter().map(|model| {
+            let names = model.blockers.iter().map(|name| feature_name_of_qemu(self.arch(), name).to_owned());
+            let mut blockers: Vec<String> = names.collect();
+            blockers.sort();
+            blockers.dedup();
+            let canonical = if self.arch().is_x86() { CpuMap::x86().canonical(&model.name) } else { None };
+            NamedModel {
+                model: NamedModelEntry {
+                    usable: match model.usable {
+                        Some(true) => CpuUsable::Yes,
+                        Some(false) => CpuUsable::No,
+                        None => CpuUsable::Unknown,
+                    },
+                    deprecated: model.deprecated,
+                    vendor: Some(
+                        cpu::vendor_of(self.arch().name(), &model.name).unwrap_or("unknown").to_owned(),
+                    ),
+                    canonical: canonical.map(str::to_owned),
+                    name: model.name.clone(),
+                },
+                blockers: if model.usable == Some(false) { blockers } else { Vec::new() },
+            }
+        });
+        let list: Vec<_> = list.collect();
+        CustomSupport { supported: !list.is_empty(), models: NamedModels { list } }
+    }
+
+    /// Whether a definition can name the model: of x86 and POWER those that a host's processor can be compared with.
+    fn knows(&self, model: &str) -> bool {
+        match cpu::models(self.arch().name()) {
+            Ok(Some(known)) => known.contains(&model),
+            _ => model != "host",
+        }
+    }
+
+    fn devices(&self) -> DeviceCapabilities {
         let virtio = ["virtio", "virtio-transitional", "virtio-non-transitional"];
         let generations = if self.has(Flag::VirtioPciNonTransitional) { &virtio[..] } else { &virtio[..1] };
-        let (x86, board) = (self.arch().is_x86(), self.board());
-        document.element("disk", supported, |document| {
-            let floppy = !board.is_pseries();
+        DeviceCapabilities {
+            disk: Some(self.disk(generations)),
+            graphics: Some(self.graphics()),
+            video: Some(self.video()),
+            hostdev: Some(self.hostdev()),
+            rng: Some(Capability::with([
+                all("model", if self.has(Flag::VirtioRng) { generations } else { &[] }),
+                list(
+                    "backendModel",
+                    &[
+                        (self.has(Flag::RngRandom), "random"),
+                        (self.has(Flag::RngEgd), "egd"),
+                        (self.has(Flag::RngBuiltin), "builtin"),
+                    ],
+                ),
+            ])),
+            filesystem: Some(Capability::with([list(
+                "driverType",
+                &[(true, "path"), (true, "handle"), (self.has(Flag::VhostUserFs), "virtiofs")],
+            )])),
+            tpm: Some(self.tpm()),
+            redirdev: Some(if_any("bus", &[(self.has(Flag::UsbRedir), "usb")])),
+            channel: Some(Capability::with([list(
+                "type",
+                &[(true, "pty"), (true, "unix"), (self.has(Flag::Spice), "spicevmc")],
+            )])),
+            crypto: Some(Capability::with([
+                list("model", &[(self.has(Flag::VirtioCrypto), "virtio")]),
+                all("type", &["qemu"]),
+                list("backendModel", &[(true, "builtin"), (self.has(Flag::CryptodevBackendLkcf), "lkcf")]),
+            ])),
+            interface: Some(Capability::with([list(
+                "backendType",
+                &[(true, "default"), (self.has(Flag::NetdevStream), "passt")],
+            )])),
+            panic: Some(if_any(
+                "model",
+                &[
+                    (self.arch().is_x86() && self.has(Flag::Pvpanic), "isa"),
+                    (self.arch().is_ppc64(), "pseries"),
+                    (self.arch().is_x86(), "hyperv"),
+                    (self.arch().is_s390(), "s390"),
+                    (self.has(Flag::PvpanicPci), "pvpanic"),
+                ],
+            )),
+            console: None,
+        }
+    }
+
+    fn disk(&self, generations: &[&str]) -> Capability {
+        let board = self.board();
+        let floppy = !board.is_pseries();
+        Capability::with([
+            list("diskDevice", &[(true, "disk"), (true, "cdrom"), (floppy, "floppy"), (true, "lun")]),
             list(
-                document,
-                "diskDevice",
-                &[(true, "disk"), (true, "cdrom"), (floppy, "floppy"), (true, "lun")],
-            );
-            let buses = [
-                (board.has_builtin_ide(), "ide"),
-                (floppy, "fdc"),
-                (true, "scsi"),
-                (true, "virtio"),
-                (self.has(Flag::UsbStorage), "usb"),
-                (self.has(Flag::Ich9Ahci), "sata"),
-            ];
-            list(document, "bus", &buses);
-            all(document, "model", generations);
-        });
-        document.element("graphics", supported, |document| {
-            let kinds = [
+                "bus",
+                &[
+                    (board.has_builtin_ide(), "ide"),
+                    (floppy, "fdc"),
+                    (true, "scsi"),
+                    (true, "virtio"),
+                    (self.has(Flag::UsbStorage), "usb"),
+                    (self.has(Flag::Ich9Ahci), "sata"),
+                ],
+            ),
+            all("model", generations),
+        ])
+    }
+
+    fn graphics(&self) -> Capability {
+        let dbus = self.has(Flag::DisplayDbus);
+        Capability::with([list(
+            "type",
+            &[
                 (self.has(Flag::Sdl), "sdl"),
                 (self.has(Flag::Vnc), "vnc"),
-                (self.has(Flag::DisplayDbus) && self.abilities.rdp, "rdp"),
+                (dbus && self.abilities.rdp, "rdp"),
                 (self.has(Flag::Spice), "spice"),
                 (self.has(Flag::EglHeadless), "egl-headless"),
-                (self.has(Flag::DisplayDbus), "dbus"),
-            ];
-            list(document, "type", &kinds);
-        });
-        document.element("video", supported, |document| {
-            let kinds = [
+                (dbus, "dbus"),
+            ],
+        )])
+    }
+
+    fn video(&self) -> Capability {
+        Capability::with([list(
+            "modelType",
+            &[
                 (self.has(Flag::Vga), "vga"),
                 (self.has(Flag::CirrusVga), "cirrus"),
                 (self.has(Flag::VmwareSvga), "vmvga"),
@@ -201,173 +328,102 @@ impl Kind<'_> {
                 (true, "none"),
                 (self.has(Flag::BochsDisplay), "bochs"),
                 (self.has(Flag::Ramfb), "ramfb"),
-            ];
-            list(document, "modelType", &kinds);
-        });
-        document.element("hostdev", supported, |document| {
-            all(document, "mode", &["subsystem"]);
-            all(document, "startupPolicy", &["default", "mandatory", "requisite", "optional"]);
-            let usb = USB_CONTROLLERS.iter().any(|flag| self.has(*flag));
-            list(document, "subsysType", &[(usb, "usb"), (true, "pci"), (true, "scsi")]);
-            all(document, "capsType", &[]);
-            let vfio = self.abilities.vfio;
-            list(document, "pciBackend", &[(vfio, "default"), (vfio, "vfio")]);
-        });
-        document.element("rng", supported, |document| {
-            all(document, "model", if self.has(Flag::VirtioRng) { generations } else { &[] });
-            let backends = [
-                (self.has(Flag::RngRandom), "random"),
-                (self.has(Flag::RngEgd), "egd"),
-                (self.has(Flag::RngBuiltin), "builtin"),
-            ];
-            list(document, "backendModel", &backends);
-        });
-        document.element("filesystem", supported, |document| {
-            list(
-                document,
-                "driverType",
-                &[(true, "path"), (true, "handle"), (self.has(Flag::VhostUserFs), "virtiofs")],
-            );
-        });
-        self.tpm(document);
-        document.element("redirdev", &[("supported", yes_no(self.has(Flag::UsbRedir)))], |document| {
-            if self.has(Flag::UsbRedir) {
-                all(document, "bus", &["usb"]);
-            }
-        });
-        document.element("channel", supported, |document| {
-            let spice = self.has(Flag::Spice);
-            list(document, "type", &[(true, "pty"), (true, "unix"), (spice, "spicevmc")]);
-        });
-        document.element("crypto", supported, |document| {
-            list(document, "model", &[(self.has(Flag::VirtioCrypto), "virtio")]);
-            all(document, "type", &["qemu"]);
-            let lkcf = self.has(Flag::CryptodevBackendLkcf);
-            list(document, "backendModel", &[(true, "builtin"), (lkcf, "lkcf")]);
-        });
-        document.element("interface", supported, |document| {
-            list(document, "backendType", &[(true, "default"), (self.has(Flag::NetdevStream), "passt")]);
-        });
-        let panics = [
-            (x86 && self.has(Flag::Pvpanic), "isa"),
-            (self.arch().is_ppc64(), "pseries"),
-            (x86, "hyperv"),
-            (self.arch().is_s390(), "s390"),
-            (self.has(Flag::PvpanicPci), "pvpanic"),
-        ];
-        let panic = panics.iter().any(|(holds, _)| *holds);
-        document.element("panic", &[("supported", yes_no(panic))], |document| {
-            if panic {
-                list(document, "model", &panics);
-            }
-        });
+            ],
+        )])
     }
 
-    fn tpm(&self, document: &mut Document) {
+    fn hostdev(&self) -> Capability {
+        let usb = USB_CONTROLLERS.iter().any(|flag| self.has(*flag));
+        let vfio = self.abilities.vfio;
+        Capability::with([
+            all("mode", &["subsystem"]),
+            all("startupPolicy", &["default", "mandatory", "requisite", "optional"]),
+            list("subsysType", &[(usb, "usb"), (true, "pci"), (true, "scsi")]),
+            all("capsType", &[]),
+            list("pciBackend", &[(vfio, "default"), (vfio, "vfio")]),
+        ])
+    }
+
+    fn tpm(&self) -> Capability {
         let models = [
             (self.has(Flag::TpmTis), "tpm-tis"),
             (self.has(Flag::TpmCrb), "tpm-crb"),
             (self.has(Flag::TpmSpapr), "tpm-spapr"),
             (self.has(Flag::SpaprTpmProxy), "spapr-tpm-proxy"),
         ];
-        let emulator = self.has(Flag::TpmEmulator) && self.abilities.swtpm;
+        let versions = &self.abilities.tpm_versions;
+        let emulator = self.has(Flag::TpmEmulator) && !versions.is_empty();
         let passthrough = self.has(Flag::TpmPassthrough);
-        let external = self.has(Flag::TpmEmulator) && self.abilities.swtpm;
-        let supported = models.iter().any(|(holds, _)| *holds) && (emulator || passthrough || external);
-        document.element("tpm", &[("supported", yes_no(supported))], |document| {
-            if !supported {
-                return;
-            }
-            list(document, "model", &models);
-            let backends = [(passthrough, "passthrough"), (emulator, "emulator"), (external, "external")];
-            list(document, "backendModel", &backends);
-            if emulator {
-                all(document, "backendVersion", &["2.0"]);
-            }
-        });
+        if !(models.iter().any(|(holds, _)| *holds) && (emulator || passthrough)) {
+            return Capability::No;
+        }
+        let backends = [(passthrough, "passthrough"), (emulator, "emulator"), (emulator, "external")];
+        let mut lists = vec![list("model", &models), list("backendModel", &backends)];
+        if emulator {
+            lists.push(("backendVersion", versions.iter().map(String::as_str).collect()));
+        }
+        Capability::with(lists)
     }
 
-    fn features(&self, document: &mut Document) {
-        let versions: Vec<String> = [2, 3]
-            .into_iter()
-            .filter(|version| {
-                self.board().is_arm_virt()
-                    && self.accelerator != Accelerator::Hvf
-                    && self.capabilities.supports_gic(self.accelerator, *version)
-            })
-            .map(|version| version.to_string())
-            .collect();
-        document.element("gic", &[("supported", yes_no(!versions.is_empty()))], |document| {
-            if !versions.is_empty() {
-                all(document, "version", &versions.iter().map(String::as_str).collect::<Vec<_>>());
-            }
-        });
+    fn features(&self) -> FeatureCapabilities {
+        let flag = |holds: bool| Some(Capability::from_bool(holds));
+        let gic = |version: u32| {
+            self.board().is_arm_virt()
+                && self.accelerator != Accelerator::Hvf
+                && self.capabilities.supports_gic(self.accelerator, version)
+        };
         let ps2 = self.arch().is_x86() && (self.has(Flag::I8042) || !self.board().is_microvm());
-        let simple = [
-            ("vmcoreinfo", self.has(Flag::Vmcoreinfo)),
-            ("genid", self.has(Flag::Vmgenid)),
-            ("backingStoreInput", true),
-            ("backup", true),
-            ("async-teardown", self.has(Flag::RunWithAsyncTeardown)),
-        ];
-        for (name, holds) in simple {
-            document.empty(name, &[("supported", yes_no(holds))]);
-        }
-        if self.arch().is_s390() {
-            document.empty("s390-pv", &[("supported", yes_no(self.has(Flag::S390PvGuest)))]);
-        }
-        document.empty("ps2", &[("supported", yes_no(ps2))]);
-        self.sev(document);
-        self.sgx(document);
-        if let Some(hyperv) = self.capabilities.hyperv.as_ref().filter(|hyperv| !hyperv.is_empty()) {
-            document.element("hyperv", &[("supported", "yes")], |document| {
-                all(document, "features", &hyperv.iter().map(String::as_str).collect::<Vec<_>>());
-            });
-        }
-        let security = [
-            (self.capabilities.sev.is_some() && self.has(Flag::SevGuest), "sev"),
-            (self.capabilities.sev.is_some() && self.has(Flag::SevSnpGuest), "sev-snp"),
-            (self.has(Flag::S390PvGuest), "s390-pv"),
-        ];
-        let secure = security.iter().any(|(holds, _)| *holds);
-        document.element("launchSecurity", &[("supported", yes_no(secure))], |document| {
-            if secure {
-                list(document, "sectype", &security);
-            }
+        let hyperv = self.capabilities.hyperv.as_ref().filter(|hyperv| !hyperv.is_empty());
+        let hyperv = hyperv.map(|names| {
+            let lists = vec![Choice::new("features", names.iter().map(String::as_str))];
+            HypervCapability::Yes(HypervChoices { lists, defaults: None })
         });
+        FeatureCapabilities {
+            gic: Some(if_any("version", &[(gic(2), "2"), (gic(3), "3")])),
+            vmcoreinfo: flag(self.has(Flag::Vmcoreinfo)),
+            genid: flag(self.has(Flag::Vmgenid)),
+            backing_store_input: flag(true),
+            backup: flag(true),
+            async_teardown: flag(self.has(Flag::RunWithAsyncTeardown)),
+            s390_pv: flag(self.has(Flag::S390PvGuest)).filter(|_| self.arch().is_s390()),
+            ps2: flag(ps2),
+            tdx: None,
+            sev: Some(self.sev()),
+            sgx: Some(self.sgx()),
+            hyperv,
+            launch_security: Some(if_any(
+                "sectype",
+                &[
+                    (self.capabilities.sev.is_some() && self.has(Flag::SevGuest), "sev"),
+                    (self.capabilities.sev.is_some() && self.has(Flag::SevSnpGuest), "sev-snp"),
+                    (self.has(Flag::S390PvGuest), "s390-pv"),
+                ],
+            )),
+        }
     }
 
-    fn sev(&self, document: &mut Document) {
-        let sev = self.capabilities.sev.as_ref();
-        document.element("sev", &[("supported", yes_no(sev.is_some()))], |document| {
-            if let Some(sev) = sev {
-                document.text("cbitpos", &[], &sev.cbitpos.to_string());
-                document.text("reducedPhysBits", &[], &sev.reduced_phys_bits.to_string());
-                let (guests, encrypted_state) = self.abilities.sev_guests;
-                document.text("maxGuests", &[], &guests.to_string());
-                document.text("maxESGuests", &[], &encrypted_state.to_string());
-                if !sev.cpu0_id.is_empty() {
-                    document.text("cpu0Id", &[], &sev.cpu0_id);
-                }
-            }
-        });
+    fn sev(&self) -> SevCapability {
+        let Some(sev) = &self.capabilities.sev else { return SevCapability::No };
+        let (guests, encrypted_state) = self.abilities.sev_guests;
+        SevCapability::Yes(SevDetails {
+            cbitpos: sev.cbitpos,
+            reduced_phys_bits: sev.reduced_phys_bits,
+            max_guests: Some(guests),
+            max_es_guests: Some(encrypted_state),
+            cpu0_id: Some(sev.cpu0_id.clone()).filter(|id| !id.is_empty()),
+        })
     }
 
-    fn sgx(&self, document: &mut Document) {
-        let sgx = self.capabilities.sgx.as_ref();
-        document.element("sgx", &[("supported", yes_no(sgx.is_some()))], |document| {
-            let Some(sgx) = sgx else { return };
-            document.text("flc", &[], yes_no(sgx.flc));
-            document.text("sgx1", &[], yes_no(sgx.sgx1));
-            document.text("sgx2", &[], yes_no(sgx.sgx2));
-            document.text("section_size", &[("unit", "KiB")], &sgx.section_size_kib.to_string());
-            document.element("sections", &[], |document| {
-                for (node, size) in &sgx.sections {
-                    let (node, size) = (node.to_string(), size.to_string());
-                    document.empty("section", &[("node", &node), ("size", &size), ("unit", "KiB")]);
-                }
-            });
-        });
+    fn sgx(&self) -> SgxCapability {
+        let Some(sgx) = &self.capabilities.sgx else { return SgxCapability::No };
+        let section = |(node, size): &(u32, u64)| SgxSection { node: *node, size: SgxSectionSize(*size) };
+        SgxCapability::Yes(SgxDetails {
+            flc: sgx.flc,
+            sgx1: sgx.sgx1,
+            sgx2: sgx.sgx2,
+            section_size: Kib(sgx.section_size_kib),
+            sections: Some(SgxSections { list: sgx.sections.iter().map(section).collect() }),
+        })
     }
 }
 
@@ -420,8 +476,16 @@ mod tests {
         };
         let machine = capabilities.machine(accelerator, text("machine").unwrap_or_default()).cloned();
         let machine = machine.unwrap_or_default();
-        let abilities = Abilities { vfio: true, swtpm: true, rdp: true, sev_guests: (59, 450) };
-        let ours = write(Kind { capabilities: &capabilities, accelerator, machine: &machine, abilities });
+        let abilities = Abilities {
+            vfio: true,
+            tpm_versions: vec!["2.0".to_owned()],
+            rdp: true,
+            sev_guests: (59, 450),
+            ..Abilities::default()
+        };
+        let kind =
+            Kind { capabilities: &capabilities, accelerator, machine: &machine, abilities: &abilities };
+        let ours = kind.document().to_string();
         let tail = |text: &str| text.split_once("  </cpu>\n").unwrap_or_default().1.to_owned();
         let (ours, expected) = (tail(&ours), tail(expected));
         if ours == expected {

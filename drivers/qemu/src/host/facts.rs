@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::SystemTime;
 
-use super::node;
+use super::{node, processor};
 use crate::command::{HostFacts, HugepageMount};
 
 /// What this host is, now.
@@ -17,7 +17,9 @@ pub(crate) fn facts() -> HostFacts {
         utc_offset: utc_offset(now),
         hugepages: hugepages(),
         numa_nodes: node::nodes(),
+        numa_cpus: node::nodes().into_iter().filter_map(node::cpus_of).collect(),
         render_node: render_node(),
+        processor: processor::named(&node::architecture(), &node::cpuinfo()),
         ..HostFacts::default()
     }
 }

@@ -138,6 +138,13 @@ pub trait Commands {
         self.query("query-cpus-fast", wait)
     }
 
+    /// A property of an object; nothing where it has none of that name.
+    fn property<T: DeserializeOwned>(&mut self, path: &str, name: &str, wait: Wait<'_>) -> Result<Option<T>> {
+        let arguments = json!({ "path": path, "property": name });
+        let answer = willing(self.command("qom-get", Some(arguments), &[], wait))?;
+        answer.map(|value| understood("qom-get", value)).transpose()
+    }
+
     /// All places for virtual CPUs, in their order; empty where the machine type cannot plug any.
     fn cpu_slots(&mut self, wait: Wait<'_>) -> Result<Vec<CpuSlot>> {
         let slots: Option<Vec<CpuSlot>> = willing(self.query("query-hotpluggable-cpus", wait))?;
@@ -150,6 +157,23 @@ pub trait Commands {
     /// The character devices.
     fn chardevs(&mut self, wait: Wait<'_>) -> Result<Vec<Chardev>> {
         self.query("query-chardev", wait)
+    }
+
+    /// Sets the password of the displays of a protocol, what happens to those who are connected, and when it ends.
+    fn set_password(
+        &mut self,
+        protocol: &str,
+        password: &str,
+        connected: Option<&str>,
+        expires: &str,
+        wait: Wait<'_>,
+    ) -> Result<()> {
+        let mut arguments = json!({ "protocol": protocol, "password": password });
+        if let (Some(connected), Some(arguments)) = (connected, arguments.as_object_mut()) {
+            arguments.insert("connected".into(), json!(connected));
+        }
+        self.order("set_password", Some(arguments), wait)?;
+        self.order("expire_password", Some(json!({ "protocol": protocol, "time": expires })), wait)
     }
 
     /// Plugs in a device.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use virt_util::{Error, ErrorDomain};
 
 #[derive(Serialize)]
@@ -99,36 +100,29 @@ impl Refusal {
 pub(super) enum Incoming {
     Greeting(Greeting),
     Event(Event),
-    Answer { id: Option<u64>, result: std::result::Result<Value, Refusal> },
+    Answer { id: Option<u64>, result: std::result::Result<Box<RawValue>, Refusal> },
 }
 
+/// A line, its parts unread as yet: answers may be large.
 #[derive(Deserialize)]
-struct Answer {
+struct Line<'a> {
+    #[serde(borrow, default, rename = "QMP")]
+    greeting: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    event: Option<&'a RawValue>,
+    #[serde(default)]
     id: Option<Value>,
-    #[serde(default, deserialize_with = "present")]
-    r#return: Option<Value>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    r#return: Option<&'a RawValue>,
+    #[serde(default)]
     error: Option<Refusal>,
 }
 
 /// Tells `"return": null` from no `return`.
-fn present<'de, D: serde::Deserializer<'de>>(
+fn present<'de: 'a, 'a, D: serde::Deserializer<'de>>(
     deserializer: D,
-) -> std::result::Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
-}
-
-#[derive(Deserialize)]
-struct Hello {
-    #[serde(rename = "QMP")]
-    qmp: Greeting,
-}
-
-#[derive(Deserialize)]
-struct Kind {
-    #[serde(default)]
-    event: Option<serde::de::IgnoredAny>,
-    #[serde(default, rename = "QMP")]
-    qmp: Option<serde::de::IgnoredAny>,
+) -> std::result::Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl Incoming {
@@ -139,27 +133,26 @@ impl Incoming {
         if line.trim_ascii_start().first() != Some(&b'{') {
             return Err(format!("no JSON object: {}", excerpt(line)));
         }
-        // The kind first: answers may be large and hold members of any name below their top level.
-        let kind: Kind = serde_json::from_slice(line).map_err(unreadable)?;
-        if kind.qmp.is_some() {
-            return serde_json::from_slice(line).map(|Hello { qmp }| Self::Greeting(qmp)).map_err(unreadable);
+        let line_parts: Line<'_> = serde_json::from_slice(line).map_err(unreadable)?;
+        let Line { greeting, event, id, r#return, error } = line_parts;
+        if let Some(greeting) = greeting {
+            return serde_json::from_str(greeting.get()).map(Self::Greeting).map_err(unreadable);
         }
-        if kind.event.is_some() {
+        if event.is_some() {
             return serde_json::from_slice(line).map(Self::Event).map_err(unreadable);
         }
-        let Answer { id, r#return, error } = serde_json::from_slice(line).map_err(unreadable)?;
         // An id that is not one of our numbers answers somebody else: never the command under way.
         let id = id.map(|id| id.as_u64().unwrap_or(0));
         match (r#return, error) {
             (_, Some(refusal)) => Ok(Self::Answer { id, result: Err(refusal) }),
-            (Some(value), None) => Ok(Self::Answer { id, result: Ok(value) }),
+            (Some(value), None) => Ok(Self::Answer { id, result: Ok(value.to_owned()) }),
             (None, None) => Err(format!("neither greeting, event nor answer: {}", excerpt(line))),
         }
     }
 }
 
 /// The beginning of a line, fit for a message.
-fn excerpt(line: &[u8]) -> String {
+pub(super) fn excerpt(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line.get(..120).unwrap_or(line)).into_owned();
     if line.len() > 120 { format!("{text}...") } else { text }
 }

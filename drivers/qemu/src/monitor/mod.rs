@@ -8,10 +8,12 @@ mod command;
 mod message;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -28,6 +30,27 @@ pub struct Monitor {
     next: u64,
     events: VecDeque<Event>,
 }
+
+/// What QEMU answered, as it wrote it, or its refusal.
+pub type RawAnswer = std::result::Result<Box<RawValue>, Refusal>;
+
+/// A command as logs show it: those that carry a secret without what they say.
+struct Shown<'a> {
+    command: &'a str,
+    text: &'a [u8],
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if SECRET.contains(&self.command) {
+            return write!(f, "{} (its arguments are secret)", self.command);
+        }
+        f.write_str(String::from_utf8_lossy(self.text).trim_end())
+    }
+}
+
+/// Commands whose arguments are no log's business.
+const SECRET: &[&str] = &["set_password", "change-vnc-password", "object-add"];
 
 /// How many events wait for [`Monitor::next_event`]; older ones are dropped, for a client that never asks.
 const EVENTS_KEPT: usize = 4096;
@@ -93,17 +116,56 @@ impl Monitor {
         descriptors: &[BorrowedFd<'_>],
         wait: Wait<'_>,
     ) -> Result<std::result::Result<Value, Refusal>> {
+        let id = self.send(command, arguments, descriptors, wait)?;
+        match self.answer(id, command, wait)? {
+            Ok(text) => match serde_json::from_str(text.get()) {
+                Ok(value) => Ok(Ok(value)),
+                Err(error) => {
+                    Err(self.broken(&format!("{error} in {}", message::excerpt(text.get().as_bytes()))))
+                }
+            },
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    /// Asks all questions before waiting for the first answer; the answers, in the same order, as QEMU wrote them.
+    ///
+    /// # Errors
+    ///
+    /// QEMU is gone or broke the protocol, or `wait` ended.
+    pub fn ask_all(&mut self, questions: &[(&str, Value)], wait: Wait<'_>) -> Result<Vec<RawAnswer>> {
+        let mut asked = Vec::with_capacity(questions.len());
+        for (command, arguments) in questions {
+            asked.push(self.send(command, arguments, &[], wait)?);
+        }
+        let each = asked.into_iter().zip(questions);
+        each.map(|(id, (command, _))| self.answer(id, command, wait)).collect()
+    }
+
+    /// Sends a command: its number.
+    fn send(
+        &mut self,
+        command: &str,
+        arguments: &Value,
+        descriptors: &[BorrowedFd<'_>],
+        wait: Wait<'_>,
+    ) -> Result<u64> {
         let id = self.next;
         self.next += 1;
         let arguments = (!arguments.is_null()).then_some(arguments);
         let mut text = serde_json::to_vec(&Request { execute: command, arguments, id })
             .map_err(|error| self.broken(&format!("a command that is no JSON: {error}")))?;
         text.push(b'\n');
-        log::trace!(target: "qemu::monitor", "{} <- {}", self.guest, String::from_utf8_lossy(&text).trim_end());
+        log::trace!(target: "qemu::monitor", "{} <- {}", self.guest, Shown { command, text: &text });
         let attempt = self.attempt(command);
-        if let Err(failure) = self.channel.send(&text, descriptors, wait, &attempt) {
-            return Err(self.failed(failure));
+        match self.channel.send(&text, descriptors, wait, &attempt) {
+            Ok(()) => Ok(id),
+            Err(failure) => Err(self.failed(failure)),
         }
+    }
+
+    /// Waits for the answer to the command with number `id`; QEMU answers in the order of the questions.
+    fn answer(&mut self, id: u64, command: &str, wait: Wait<'_>) -> Result<RawAnswer> {
         loop {
             match self.receive(wait, command)? {
                 // QEMU cannot name the id of what it could not parse; only this command is under way.

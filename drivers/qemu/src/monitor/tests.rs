@@ -95,9 +95,9 @@ fn rubbish_is_refused_with_its_beginning() {
     );
     check(
         &[&format!("{{\"return\": {}1{}, \"id\": ID}}", "[".repeat(5000), "]".repeat(5000))],
-        expect![[
-            r#"internal error: the monitor of domain 'web' broke the protocol: recursion limit exceeded at line 1 column 138 in {"return": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[..."#
-        ]],
+        expect![
+            "internal error: the monitor of domain 'web' broke the protocol: recursion limit exceeded at line 1 column 128 in [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[..."
+        ],
     );
 }
 

@@ -8,6 +8,7 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 use super::Choice;
 use crate::command::{Allocator, PortUse, Settings};
 use crate::engine::free_tap_name;
+use crate::engine::port::effective;
 
 /// Chooses for one start, and notes what it chose.
 pub(super) struct Chooser<'a> {
@@ -28,9 +29,13 @@ impl<'a> Chooser<'a> {
     pub(super) fn name_taps(&mut self, domain: &mut Domain) {
         let mut taken = Vec::new();
         for (at, interface) in domain.devices.interfaces.iter_mut().enumerate() {
-            let is_tap = matches!(interface.kind, InterfaceKind::Bridge(_) | InterfaceKind::Ethernet(_));
-            if is_tap && interface.target.dev.is_none() {
-                let name = free_tap_name(&taken);
+            let pattern = match effective(interface) {
+                InterfaceKind::Bridge(_) | InterfaceKind::Ethernet(_) | InterfaceKind::Network(_) => "vnet",
+                InterfaceKind::Direct(_) => "macvtap",
+                _ => continue,
+            };
+            if interface.target.dev.is_none() {
+                let name = free_tap_name(pattern, &taken);
                 let path = format!("/domain/devices/interface[{}]/target/@dev", at + 1);
                 self.chosen.push(Choice { path, now: name.clone() });
                 taken.push(name.clone());

@@ -1,23 +1,31 @@
 //! From a definition to the steps that start it.
 
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use virt_conf::model::{DiskSource, Domain, Interface, InterfaceKind, LifecycleAction, MemoryBalloonModel};
+use virt_conf::model::{
+    BandwidthRate, Domain, Interface, InterfaceKind, LifecycleAction, LinkState, MacTableManager,
+    MemoryBalloonModel, SmbiosMode,
+};
+use virt_core::driver::Host;
 use virt_util::spawn::{Limit, Program};
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::Prepared;
 use super::choose::Chooser;
+use super::host_devices;
+use super::images::{memory_directories, own_images, variables};
+use super::passwords::passwords;
+use super::services;
 use crate::caps::{Capabilities, Flag};
 use crate::command::{
-    CommandLine, Descriptor, DescriptorGroup, Descriptors, Launch, Origin, Paths, SecretUsage, Secrets,
-    Settings, TapSetup, command_line, prepare,
+    CommandLine, Descriptor, DescriptorGroup, Descriptors, Launch, Origin, Paths, SecretUsage,
+    Secrets as SecretSource, Settings, Taken, TapSetup, command_line, lockable_memory, prepare,
 };
-use crate::engine::{Engine, Ownership, Step, Tap, short_name};
+use crate::engine::port::effective;
+use crate::engine::{Engine, Lease, Macvtap, Ownership, Secrets, StartOptions, Step, Tap, short_name};
 use crate::state::uuid_of;
 
 /// The first descriptor that an emulator is given beyond the standard ones.
@@ -25,7 +33,13 @@ const FIRST_DESCRIPTOR: i32 = 20;
 
 impl Engine {
     /// Prepares a start under number `id`; with none, the number that the next start would get.
-    pub(crate) fn prepare(&self, mut domain: Domain, id: Option<u32>, wait: Wait<'_>) -> Result<Prepared> {
+    pub(crate) fn prepare(
+        &self,
+        mut domain: Domain,
+        id: Option<u32>,
+        options: StartOptions,
+        wait: Wait<'_>,
+    ) -> Result<Prepared> {
         let capabilities = self.capabilities(&domain, wait)?;
         let id = match id {
             Some(id) => id,
@@ -36,24 +50,34 @@ impl Engine {
         let settings = Settings { environment: environment(&paths), ..self.settings.clone() };
         let mut chooser = Chooser::new(&settings, id);
         chooser.name_taps(&mut domain);
-        prepare(&mut domain, &paths, &settings, &Origin::Boot, &mut chooser)?;
+        let owner = self.user.as_ref().map(|user| (user.uid, user.gid));
+        let lease = host_devices::lease(&mut domain, owner, &self.host, wait)?;
+        let mut host = crate::host::facts();
+        if domain.os.smbios == Some(SmbiosMode::Host) {
+            host.smbios = Some(crate::host::smbios_tables(wait)?);
+        }
+        prepare(&mut domain, &capabilities, &host, &paths, &settings, &Origin::Boot, &mut chooser)?;
         let chosen = chooser.chosen;
-        let mut secrets = Keys { master: random()? };
-        let mut numbers = Numbers { next: FIRST_DESCRIPTOR, given: Vec::new() };
+        let mut secrets = self.keys(random()?);
+        let mut numbers = Numbers::default();
         let mut launch = Launch {
             paths: paths.clone(),
             settings: &settings,
-            host: &crate::host::facts(),
+            host: &host,
             descriptors: &mut numbers,
             secrets: &mut secrets,
             origin: Origin::Boot,
+            taken: Taken::default(),
         };
-        let line = command_line(&domain, &capabilities, &mut launch)?;
-        let steps = self.steps(&domain, &capabilities, &line, &paths)?;
-        Ok(Prepared { domain, steps, line, master_key: secrets.master, ignored: Vec::new(), chosen })
+        let opened = self.with_volumes(&domain)?;
+        let line = command_line(&opened, &capabilities, &mut launch)?;
+        let secrets = Secrets { master_key: secrets.master, passwords: passwords(&domain, &self.settings) };
+        let mut steps = self.steps(&opened, &capabilities, &line, &paths, options, &secrets)?;
+        add_lease(&mut steps, lease);
+        Ok(Prepared { domain, steps, line, secrets, ignored: Vec::new(), chosen })
     }
 
-    fn paths(&self, id: u32, name: &str) -> Paths {
+    pub(super) fn paths(&self, id: u32, name: &str) -> Paths {
         let run = self.store.root().run();
         let below = |dir: &str| run.join(dir).to_string_lossy().into_owned();
         let short = short_name(id, name);
@@ -61,7 +85,7 @@ impl Engine {
         Paths {
             channel: format!("{guest}/channel"),
             memory_backing: below("ram"),
-            nvram: self.store.root().lib().join("nvram").to_string_lossy().into_owned(),
+            nvram: self.nvram_directory(),
             swtpm_socket: format!("{guest}/swtpm.sock"),
             dbus: below("dbus"),
             passt: below("passt"),
@@ -70,13 +94,24 @@ impl Engine {
         }
     }
 
+    /// Where guests' firmware keeps its variables.
+    pub(crate) fn nvram_directory(&self) -> String {
+        self.store.root().lib().join("nvram").to_string_lossy().into_owned()
+    }
+
     fn steps(
         &self,
         domain: &Domain,
         capabilities: &Capabilities,
         line: &CommandLine,
         paths: &Paths,
+        options: StartOptions,
+        secrets: &Secrets,
     ) -> Result<Vec<Step>> {
+        if domain.devices.disks.iter().any(|disk| disk.transient.is_some()) {
+            // To pass over it would write what is to be thrown away.
+            return Err(unsupported("transient disks are not supported by this driver".into()));
+        }
         let uuid = uuid_of(domain)?;
         let owner = self.user.as_ref().map(|user| (user.uid, user.gid));
         let guest = PathBuf::from(&paths.guest);
@@ -84,8 +119,14 @@ impl Engine {
             Step::Directory { path: guest.clone(), owner },
             Step::MasterKey { path: guest.join("master-key.aes"), owner },
         ];
-        if let Some(owner) = owner {
-            steps.extend(own_images(domain, owner)?);
+        for path in memory_directories(line, paths) {
+            steps.push(Step::Directory { path, owner });
+        }
+        let variables = variables(domain, owner, options.reset_nvram)?;
+        let makes_variables = variables.is_some();
+        steps.extend(variables);
+        if let Some(user) = self.user.as_ref().filter(|_| self.owns_images) {
+            steps.extend(own_images(domain, user, makes_variables)?);
         }
         let mut monitor = None;
         let mut taps: Vec<(String, Tap)> = Vec::new();
@@ -107,14 +148,18 @@ impl Engine {
         let name = domain.name.clone();
         steps.push(Step::Emulator { guest: uuid, name, program: Box::new(self.program(domain, line)), log });
         steps.extend(commands(domain, capabilities));
+        let mut protocols: Vec<&String> =
+            secrets.passwords.iter().map(|password| &password.protocol).collect();
+        protocols.dedup();
+        steps.extend(protocols.into_iter().map(|protocol| Step::Passwords { protocol: protocol.clone() }));
         Ok(steps)
     }
 
     fn program(&self, domain: &Domain, line: &CommandLine) -> Program {
         let mut limits = Vec::new();
-        if domain.memory_backing.locked {
+        if let Some(bytes) = lockable_memory(domain) {
             let resource = nix::libc::RLIMIT_MEMLOCK;
-            limits.push(Limit { resource, soft: u64::MAX, hard: u64::MAX });
+            limits.push(Limit { resource, soft: bytes, hard: bytes });
         }
         Program {
             path: line.program.clone().into(),
@@ -128,6 +173,16 @@ impl Engine {
             ..Program::default()
         }
     }
+}
+
+/// Has devices of the host leased before anything is started, and bound to the emulator's life once it lives.
+fn add_lease(steps: &mut Vec<Step>, lease: Option<Lease>) {
+    let Some(lease) = lease else { return };
+    let holder = Step::HandOver { holder: lease.holder() };
+    let files = lease.files_to_own();
+    steps.splice(0..0, std::iter::once(Step::HostDevices(Box::new(lease))).chain(files));
+    let emulator = steps.iter().position(|step| matches!(step, Step::Emulator { .. }));
+    steps.insert(emulator.map_or(steps.len(), |at| at + 1), holder);
 }
 
 /// What every emulator finds in its environment.
@@ -146,6 +201,14 @@ fn commands(domain: &Domain, capabilities: &Capabilities) -> Vec<Step> {
     if capabilities.has(Flag::SetAction) {
         steps.push(Step::Command { execute: "set-action".into(), arguments: actions(domain) });
     }
+    // Those that can go again are plugged in: what the guest is born with stays.
+    let later = domain.vcpus.list.iter().filter(|vcpu| vcpu.enabled && vcpu.hotpluggable == Some(true));
+    let vcpus: Vec<u32> = later.map(|vcpu| vcpu.id).collect();
+    steps.extend((!vcpus.is_empty()).then_some(Step::Vcpus { vcpus }));
+    for interface in domain.devices.interfaces.iter().filter(|it| it.link == Some(LinkState::Down)) {
+        let arguments = json!({ "name": interface.info.alias, "up": false });
+        steps.push(Step::Command { execute: "set_link".into(), arguments });
+    }
     let balloon = domain.devices.memballoon.as_ref().is_some_and(|it| it.model != MemoryBalloonModel::None);
     if let (true, Some(current), Some(memory)) = (balloon, domain.current_memory, &domain.memory)
         && current < memory.size
@@ -156,41 +219,23 @@ fn commands(domain: &Domain, capabilities: &Capabilities) -> Vec<Step> {
     steps
 }
 
-/// What QEMU itself does when the guest stops, reboots or panics: it ends, unless the guest is to be kept. Everything
-/// else happens when its end is found.
+/// What QEMU itself does when the guest stops, reboots or panics: it ends, unless one that crashed is to be kept.
+/// Everything else happens when its end is found.
 fn actions(domain: &Domain) -> Value {
-    let preserved = |action: Option<LifecycleAction>| action == Some(LifecycleAction::Preserve);
-    let mut actions = json!({ "shutdown": if preserved(domain.on_poweroff) { "pause" } else { "poweroff" } });
+    let mut actions = json!({ "shutdown": "poweroff" });
     if !matches!(domain.on_reboot, None | Some(LifecycleAction::Restart)) {
         actions["reboot"] = json!("shutdown");
     }
-    actions["panic"] = json!(if preserved(domain.on_crash) { "pause" } else { "shutdown" });
+    actions["panic"] = json!(match domain.on_crash {
+        Some(LifecycleAction::Preserve) => "pause",
+        Some(LifecycleAction::PreserveRunning) => "none",
+        _ => "shutdown",
+    });
     actions
 }
 
-/// Files that the guest may write and nobody else opens become its user's; what is shared or only read stays.
-fn own_images(domain: &Domain, owner: Ownership) -> Result<Vec<Step>> {
-    let mut steps: Vec<Step> = Vec::new();
-    for disk in domain.devices.disks.iter().filter(|disk| !disk.readonly && !disk.shareable) {
-        let path = match &disk.source {
-            DiskSource::File(source) => source.file.as_deref(),
-            DiskSource::Block(source) => source.dev.as_deref(),
-            _ => None,
-        };
-        let Some(path) = path else { continue };
-        let stat = std::fs::metadata(path).map_err(|error| {
-            Error::system(ErrorDomain::QEMU, format!("Cannot access storage file '{path}'"), error)
-        })?;
-        let before = (stat.uid(), stat.gid());
-        if before != owner {
-            steps.push(Step::Own { path: path.into(), owner, before });
-        }
-    }
-    Ok(steps)
-}
-
 /// The step that opens `descriptor`, and the directory that it needs.
-fn step_of(
+pub(super) fn step_of(
     descriptor: &Descriptor,
     number: i32,
     paths: &Paths,
@@ -218,24 +263,54 @@ fn step_of(
     })
 }
 
-fn tap_of(domain: &Domain, alias: &str, number: i32) -> Result<Tap> {
+pub(super) fn tap_of(domain: &Domain, alias: &str, number: i32) -> Result<Tap> {
     let named = |interface: &&Interface| interface.info.alias.as_deref() == Some(alias);
     let interface = domain.devices.interfaces.iter().find(named);
     let interface = interface.ok_or_else(|| unsupported(format!("no interface '{alias}'")))?;
-    let bridge = match &interface.kind {
+    let kind = effective(interface);
+    let bridge = match kind {
         InterfaceKind::Bridge(source) => source.bridge.clone(),
+        InterfaceKind::Network(source) => source.bridge.clone(),
         _ => None,
     };
-    // The host's end differs from the guest's in its first byte, so that a bridge never takes over its address.
+    let macvtap = match kind {
+        InterfaceKind::Direct(source) => Some(Macvtap::of(source)?),
+        _ => None,
+    };
+    let learns = |manager: Option<MacTableManager>| manager != Some(MacTableManager::Libvirt);
+    let learning = match kind {
+        InterfaceKind::Bridge(source) => learns(source.mac_table_manager),
+        InterfaceKind::Network(source) => learns(source.mac_table_manager),
+        _ => true,
+    };
+    // The host's end differs from the guest's in its first byte, so that a bridge never takes over its address; that of a
+    // macvtap is the guest's.
     let mac = interface.mac.as_ref().map(|mac| {
         let mut bytes = mac.address.0;
-        if let Some(first) = bytes.first_mut() {
+        if let (Some(first), None) = (bytes.first_mut(), &macvtap) {
             *first = if *first == 0xfe { 0xfa } else { 0xfe };
         }
         bytes
     });
+    let actual = interface.actual.as_deref();
+    let isolated = actual.map_or(interface.isolated, |actual| actual.isolated) == Some(true);
+    let bandwidth = actual.map_or(interface.bandwidth.as_ref(), |actual| actual.bandwidth.as_ref());
+    let rate = |rate: &BandwidthRate| Some((rate.average?, rate.peak, rate.burst));
     let name = interface.target.dev.clone().unwrap_or_default();
-    Ok(Tap { name, bridge, mac, mtu: interface.mtu, queues: vec![number] })
+    let existing = interface.target.managed == Some(false);
+    Ok(Tap {
+        name,
+        bridge,
+        mac,
+        mtu: interface.mtu,
+        existing,
+        queues: vec![number],
+        macvtap,
+        isolated,
+        learning,
+        inbound: bandwidth.and_then(|it| it.inbound.as_ref()).and_then(rate),
+        outbound: bandwidth.and_then(|it| it.outbound.as_ref()).and_then(rate),
+    })
 }
 
 fn unsupported(detail: String) -> Error {
@@ -243,9 +318,15 @@ fn unsupported(detail: String) -> Error {
 }
 
 /// Numbers descriptors in the order in which they are asked for.
-struct Numbers {
+pub(super) struct Numbers {
     next: i32,
     given: Vec<(i32, Descriptor)>,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { next: FIRST_DESCRIPTOR, given: Vec::new() }
+    }
 }
 
 impl Descriptors for Numbers {
@@ -269,14 +350,23 @@ impl Descriptors for Numbers {
     }
 }
 
-/// The guest's own key; secrets of others are their driver's, which is not here yet.
-struct Keys {
+/// The guest's own key; secrets of others are their driver's.
+pub(super) struct Keys {
     master: [u8; 32],
+    host: Host,
+    uri: String,
 }
 
-impl Secrets for Keys {
+impl Engine {
+    /// Secrets for a guest with this key.
+    pub(super) fn keys(&self, master: [u8; 32]) -> Keys {
+        Keys { master, host: self.host.clone(), uri: self.uri.clone() }
+    }
+}
+
+impl SecretSource for Keys {
     fn value(&mut self, usage: &SecretUsage) -> Result<Vec<u8>> {
-        Err(Error::new(ErrorCode::NO_SECRET, ErrorDomain::QEMU, format!("no secret with matching {usage:?}")))
+        services::secret(&self.host, &self.uri, usage)
     }
 
     fn master_key(&self) -> [u8; 32] {

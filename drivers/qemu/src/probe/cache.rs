@@ -12,10 +12,10 @@ use virt_util::dir::Dir;
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorDomain, Result, file};
 
-use crate::caps::Capabilities;
+use crate::caps::{Accelerator, Capabilities};
 
 /// Counts up whenever the meaning of what is stored changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 3;
 
 /// The longest file of the cache that is read.
 const LONGEST: u64 = 16 << 20;
@@ -44,17 +44,19 @@ struct Circumstances {
     kvm: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stored {
     circumstances: Circumstances,
-    capabilities: Capabilities,
+    capabilities: Arc<Capabilities>,
+    /// The accelerators under which processors were asked about.
+    processors: Vec<String>,
 }
 
 /// The capabilities of binaries, each asked once.
 #[derive(Debug)]
 pub struct Probes {
     dir: Dir,
-    known: Mutex<HashMap<PathBuf, (Circumstances, Arc<Capabilities>)>>,
+    known: Mutex<HashMap<PathBuf, Stored>>,
 }
 
 impl Probes {
@@ -63,42 +65,75 @@ impl Probes {
         Self { dir, known: Mutex::default() }
     }
 
-    /// What `binary` can do, from memory, from the directory, or by asking it.
+    /// What `binary` can do, from memory, from the directory, or by asking it. Processors are in it by
+    /// chance only.
     ///
     /// # Errors
     ///
     /// When there is no such binary, or it cannot be asked, see [`super::probe`].
     pub fn capabilities(&self, binary: &Path, wait: Wait<'_>) -> Result<Arc<Capabilities>> {
+        self.find(binary, None, wait)
+    }
+
+    /// The same with the processors of guests under `accelerator`: the models, and what the host's own is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Probes::capabilities`].
+    pub fn with_processors(
+        &self,
+        binary: &Path,
+        accelerator: Accelerator,
+        wait: Wait<'_>,
+    ) -> Result<Arc<Capabilities>> {
+        self.find(binary, Some(accelerator), wait)
+    }
+
+    fn find(
+        &self,
+        binary: &Path,
+        processors: Option<Accelerator>,
+        wait: Wait<'_>,
+    ) -> Result<Arc<Capabilities>> {
         let circumstances = Circumstances::of(binary)?;
-        if let Some(known) = self.remembered(&circumstances) {
-            return Ok(known);
+        let suffices = |stored: &Stored| processors.is_none_or(|under| stored.has_processors(under));
+        let remembered = self.remembered(&circumstances);
+        if let Some(stored) = remembered.as_ref().filter(|stored| suffices(stored)) {
+            return Ok(stored.capabilities.clone());
         }
         let name = file_name(binary);
-        let capabilities = if let Some(capabilities) = self.stored(&name, &circumstances) {
-            capabilities
-        } else {
-            let capabilities = super::probe(binary, wait)?;
-            let stored = Stored { circumstances: circumstances.clone(), capabilities };
-            self.store(&name, &stored);
-            stored.capabilities
+        // Another process may have asked more since.
+        let stored = match self.stored(&name, &circumstances).or(remembered) {
+            Some(stored) if suffices(&stored) => stored,
+            before => {
+                let stored = match (before, processors) {
+                    (Some(before), Some(under)) => before.with_processors(under, wait)?,
+                    _ => Stored {
+                        capabilities: Arc::new(super::probe(binary, processors, wait)?),
+                        processors: processors.iter().map(|under| under.name().to_owned()).collect(),
+                        circumstances,
+                    },
+                };
+                self.store(&name, &stored);
+                stored
+            }
         };
-        let capabilities = Arc::new(capabilities);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(binary.to_owned(), (circumstances, capabilities.clone()));
+        let capabilities = stored.capabilities.clone();
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(binary.to_owned(), stored);
         Ok(capabilities)
     }
 
-    fn remembered(&self, circumstances: &Circumstances) -> Option<Arc<Capabilities>> {
+    fn remembered(&self, circumstances: &Circumstances) -> Option<Stored> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (then, capabilities) = known.get(&circumstances.binary)?;
-        (then == circumstances).then(|| capabilities.clone())
+        let stored = known.get(&circumstances.binary)?;
+        (stored.circumstances == *circumstances).then(|| stored.clone())
     }
 
     /// What the directory knows. Whatever is wrong with it, asking the binary again mends it.
-    fn stored(&self, name: &str, circumstances: &Circumstances) -> Option<Capabilities> {
+    fn stored(&self, name: &str, circumstances: &Circumstances) -> Option<Stored> {
         let content = file::read_if_present(&self.dir, name, LONGEST).ok()??;
         let stored: Stored = serde_json::from_slice(&content).ok()?;
-        (stored.circumstances == *circumstances).then_some(stored.capabilities)
+        (stored.circumstances == *circumstances).then_some(stored)
     }
 
     /// That it cannot be stored costs time at the next start, and nothing else.
@@ -112,6 +147,27 @@ impl Probes {
                 stored.circumstances.binary.display()
             );
         }
+    }
+}
+
+impl Stored {
+    /// Whether all is known about processors under `accelerator`.
+    fn has_processors(&self, accelerator: Accelerator) -> bool {
+        // Where an accelerator does not work there is nothing to ask.
+        self.capabilities.under(accelerator).is_none()
+            || self.processors.iter().any(|known| known == accelerator.name())
+    }
+
+    /// The same, with the processors under `accelerator`.
+    fn with_processors(mut self, accelerator: Accelerator, wait: Wait<'_>) -> Result<Self> {
+        let processors = super::probe_processors(&self.circumstances.binary, accelerator, wait)?;
+        let capabilities = Arc::make_mut(&mut self.capabilities);
+        if let Some(under) = capabilities.under_mut(accelerator) {
+            under.cpus = processors.models;
+            under.host_cpu = processors.host;
+        }
+        self.processors.push(accelerator.name().to_owned());
+        Ok(self)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a QEMU binary can do, by asking one that runs no guest.
 //!
 //! Two processes share the questions, as the longest answers cost QEMU tens of milliseconds of processor time each;
-//! the answers are kept in a cache by the binary's identity, so that a binary is asked once.
+//! the answers are kept in a cache by the binary's identity, so that a binary is asked once. Processors under an
+//! accelerator, which not every caller needs, are only asked about when somebody does.
 
 mod cache;
 mod flags;
+mod processors;
 mod schema;
 mod session;
 
@@ -17,10 +19,11 @@ use virt_util::wait::Wait;
 use virt_util::{Error, ErrorDomain, Result};
 
 use crate::caps::{
-    AcceleratorCapabilities, Arch, Capabilities, CpuModel, Flag, GicCapability, MachineType, SevCapability,
-    SgxCapability,
+    Accelerator, AcceleratorCapabilities, Arch, Capabilities, Flag, GicCapability, MachineType,
+    SevCapability, SgxCapability,
 };
 pub use cache::Probes;
+use processors::Processors;
 use schema::Schema;
 use session::Session;
 
@@ -62,7 +65,7 @@ struct Interface {
     package: String,
     target: String,
     kvm: bool,
-    kvm_cpus: Vec<CpuModel>,
+    kvm_processors: Processors,
     machines: Vec<MachineType>,
     options: HashMap<String, HashSet<String>>,
     migration: HashSet<String>,
@@ -78,24 +81,23 @@ struct Parts {
     types: HashSet<String>,
     commands: HashSet<String>,
     properties: HashMap<&'static str, HashSet<String>>,
-    cpus: Vec<CpuModel>,
+    processors: Processors,
 }
 
-/// Asks `binary`.
+/// Asks `binary`; about processors under `processors` too, under no other accelerator.
 ///
 /// # Errors
 ///
 /// `Failed to probe QEMU binary with QMP`, with what the binary wrote to its standard error; `wait` ended.
-pub fn probe(binary: &Path, wait: Wait<'_>) -> Result<Capabilities> {
+pub fn probe(binary: &Path, processors: Option<Accelerator>, wait: Wait<'_>) -> Result<Capabilities> {
     let (interface, parts) = std::thread::scope(|scope| {
-        let parts = scope.spawn(|| Parts::ask(binary, wait));
-        let interface = Interface::ask(binary, wait);
+        let parts = scope.spawn(|| Parts::ask(binary, processors == Some(Accelerator::Tcg), wait));
+        let interface = Interface::ask(binary, processors == Some(Accelerator::Kvm), wait);
         let parts = parts.join().unwrap_or_else(|_| Err(failed(binary, "the thread that asks it panicked")));
         (interface, parts)
     });
     let (interface, parts) = (interface?, parts?);
-    let arch = arch_of_target(&interface.target)
-        .ok_or_else(|| failed(binary, &format!("unknown architecture '{}'", interface.target)))?;
+    let arch = arch_of(binary, &interface.target)?;
     let answers = Answers {
         kvm: interface.kvm,
         types: parts.types,
@@ -116,7 +118,11 @@ pub fn probe(binary: &Path, wait: Wait<'_>) -> Result<Capabilities> {
         .filter(|(absent, _)| *absent)
         .flat_map(|(_, flags)| *flags)
         .for_each(|flag| flags.remove(*flag));
-    let under = |cpus| AcceleratorCapabilities { host_cpu: None, cpus, machines: interface.machines.clone() };
+    let under = |processors: Processors| AcceleratorCapabilities {
+        host_cpu: processors.host,
+        cpus: processors.models,
+        machines: interface.machines.clone(),
+    };
     Ok(Capabilities {
         emulator: binary.to_string_lossy().into_owned(),
         version: interface.version,
@@ -124,9 +130,9 @@ pub fn probe(binary: &Path, wait: Wait<'_>) -> Result<Capabilities> {
         microcode_version: 0,
         arch,
         flags,
-        kvm: interface.kvm.then(|| under(interface.kvm_cpus)),
+        kvm: interface.kvm.then(|| under(interface.kvm_processors)),
         hvf: None,
-        tcg: answers.has_type("tcg-accel").then(|| under(parts.cpus)),
+        tcg: answers.has_type("tcg-accel").then(|| under(parts.processors)),
         gic: interface.gic,
         sev: interface.sev,
         sgx: interface.sgx,
@@ -134,70 +140,111 @@ pub fn probe(binary: &Path, wait: Wait<'_>) -> Result<Capabilities> {
     })
 }
 
+/// Asks `binary` about processors under `accelerator`, and nothing else.
+///
+/// # Errors
+///
+/// As [`probe`].
+fn probe_processors(binary: &Path, accelerator: Accelerator, wait: Wait<'_>) -> Result<Processors> {
+    let mut session = Session::start(binary, accelerator.name(), wait)?;
+    let arch = arch_of(binary, &session.ask::<Target>("query-target")?.arch)?;
+    let mut answers = session.ask_all(&processors::questions(arch, accelerator))?.into_iter();
+    Processors::understand(&session, arch, &mut answers)
+}
+
 impl Interface {
-    fn ask(binary: &Path, wait: Wait<'_>) -> Result<Self> {
+    fn ask(binary: &Path, processors: bool, wait: Wait<'_>) -> Result<Self> {
         // A host may have /dev/kvm and yet nothing that works behind it: QEMU alone can tell.
-        match Self::ask_with(binary, "kvm:tcg", wait) {
+        match Self::ask_with(binary, "kvm:tcg", processors, wait) {
             Err(error) if Path::new("/dev/kvm").exists() => {
                 log::warn!("{} fails with KVM, which is left out: {error}", binary.display());
-                Self::ask_with(binary, "tcg", wait)
+                Self::ask_with(binary, "tcg", false, wait)
             }
             outcome => outcome,
         }
     }
 
-    fn ask_with(binary: &Path, accelerator: &str, wait: Wait<'_>) -> Result<Self> {
+    fn ask_with(binary: &Path, accelerator: &str, processors: bool, wait: Wait<'_>) -> Result<Self> {
         let mut session = Session::start(binary, accelerator, wait)?;
         let mut this = Self::default();
         let version = &session.greeting().version;
         this.version = version.qemu.major * 1_000_000 + version.qemu.minor * 1000 + version.qemu.micro;
         this.package.clone_from(&version.package);
-        this.target = session.ask::<Target>("query-target", &Value::Null)?.arch;
-        let kvm: Kvm = session.ask("query-kvm", &Value::Null)?;
+        let kvm: Kvm = session.ask("query-kvm")?;
         this.kvm = kvm.present && kvm.enabled;
-        this.schema = Schema::from_json(session.ask("query-qmp-schema", &Value::Null)?)
-            .map_err(|error| failed(binary, &error.to_string()))?;
-        this.machines = machines(session.ask("query-machines", &Value::Null)?);
-        let options: Vec<CommandLineOption> = session.ask("query-command-line-options", &Value::Null)?;
+        this.target = session.ask::<Target>("query-target")?.arch;
+        let arch = arch_of(binary, &this.target)?;
+        let processors = processors && this.kvm;
+        let questions = [
+            "query-machines",
+            "query-command-line-options",
+            "query-migrate-capabilities",
+            "query-gic-capabilities",
+            "query-sev-capabilities",
+            "query-sgx-capabilities",
+        ];
+        let mut questions: Vec<_> = questions.map(|question| (question, Value::Null)).into();
+        if processors {
+            questions.extend(processors::questions(arch, Accelerator::Kvm));
+        }
+        // The last: once it has said this, QEMU spends as long again on forgetting it.
+        questions.push(("query-qmp-schema", Value::Null));
+        let mut answers = session.ask_all(&questions)?.into_iter();
+        this.machines = machines(session.understand("query-machines", answers.next())?);
+        let options: Vec<CommandLineOption> =
+            session.understand("query-command-line-options", answers.next())?;
         this.options = options.into_iter().map(|option| (option.option, names(option.parameters))).collect();
-        let migration: Vec<MigrationCapability> = session.ask("query-migrate-capabilities", &Value::Null)?;
+        let migration: Vec<MigrationCapability> =
+            session.understand("query-migrate-capabilities", answers.next())?;
         this.migration = migration.into_iter().map(|capability| capability.capability).collect();
-        if this.schema.has("query-gic-capabilities") {
-            let gic: Vec<Gic> = session.ask("query-gic-capabilities", &Value::Null)?;
-            this.gic = gic.into_iter().map(Gic::into_capability).collect();
+        // These are refused where the host's processor or firmware lacks them, or the binary was built without.
+        let gic: Option<Vec<Gic>> =
+            session.understand_if_willing("query-gic-capabilities", answers.next())?;
+        this.gic = gic.unwrap_or_default().into_iter().map(Gic::into_capability).collect();
+        let sev: Option<Sev> = session.understand_if_willing("query-sev-capabilities", answers.next())?;
+        this.sev = sev.map(Sev::into_capability);
+        let sgx: Option<Sgx> = session.understand_if_willing("query-sgx-capabilities", answers.next())?;
+        this.sgx = sgx.map(Sgx::into_capability);
+        if processors {
+            this.kvm_processors = Processors::understand(&session, arch, &mut answers)?;
         }
-        // These two are refused where the host's processor or firmware lacks them.
-        if this.schema.has("query-sev-capabilities") {
-            this.sev = session.ask_if_willing::<Sev>("query-sev-capabilities")?.map(Sev::into_capability);
-        }
-        if this.schema.has("query-sgx-capabilities") {
-            this.sgx = session.ask_if_willing::<Sgx>("query-sgx-capabilities")?.map(Sgx::into_capability);
-        }
-        if this.kvm {
-            this.kvm_cpus = cpus(session.ask("query-cpu-definitions", &Value::Null)?);
-        }
+        this.schema = match answers.next() {
+            Some(Ok(text)) => {
+                // It is not needed any more, and need not run beside us.
+                drop(session);
+                Schema::from_json(text.get()).map_err(|error| failed(binary, &error.to_string()))?
+            }
+            Some(Err(refusal)) => return Err(refusal.into_error("query-qmp-schema")),
+            None => return Err(failed(binary, "no answer to 'query-qmp-schema'")),
+        };
         Ok(this)
     }
 }
 
 impl Parts {
-    fn ask(binary: &Path, wait: Wait<'_>) -> Result<Self> {
+    fn ask(binary: &Path, processors: bool, wait: Wait<'_>) -> Result<Self> {
         let mut session = Session::start(binary, "tcg", wait)?;
-        let mut this = Self {
-            types: names(session.ask("qom-list-types", &Value::Null)?),
-            commands: names(session.ask("query-commands", &Value::Null)?),
-            ..Self::default()
-        };
-        for name in flags::devices_to_ask(|name| this.types.contains(name)) {
-            let properties = session.ask("device-list-properties", &json!({ "typename": name }))?;
-            this.properties.insert(name, names(properties));
+        let mut this = Self::default();
+        let lists = ["query-target", "qom-list-types", "query-commands"].map(|list| (list, Value::Null));
+        let mut answers = session.ask_all(&lists)?.into_iter();
+        let arch = arch_of(binary, &session.understand::<Target>("query-target", answers.next())?.arch)?;
+        this.types = names(session.understand("qom-list-types", answers.next())?);
+        this.commands = names(session.understand("query-commands", answers.next())?);
+        let exists = |name: &str| this.types.contains(name);
+        let devices = flags::devices_to_ask(exists).map(|name| ("device-list-properties", name));
+        let objects = flags::objects_to_ask(exists).map(|name| ("qom-list-properties", name));
+        let about: Vec<_> = devices.chain(objects).collect();
+        let mut questions: Vec<_> =
+            about.iter().map(|(command, name)| (*command, json!({ "typename": name }))).collect();
+        if processors {
+            questions.extend(processors::questions(arch, Accelerator::Tcg));
         }
-        for name in flags::objects_to_ask(|name| this.types.contains(name)) {
-            let properties = session.ask("qom-list-properties", &json!({ "typename": name }))?;
-            this.properties.insert(name, names(properties));
+        let mut answers = session.ask_all(&questions)?.into_iter();
+        for (command, name) in about {
+            this.properties.insert(name, names(session.understand(command, answers.next())?));
         }
-        if this.commands.contains("query-cpu-definitions") {
-            this.cpus = cpus(session.ask("query-cpu-definitions", &Value::Null)?);
+        if processors {
+            this.processors = Processors::understand(&session, arch, &mut answers)?;
         }
         Ok(this)
     }
@@ -211,14 +258,15 @@ fn failed(binary: &Path, why: &str) -> Error {
 }
 
 /// The architecture that QEMU calls `target`.
-fn arch_of_target(target: &str) -> Option<Arch> {
-    match target {
+fn arch_of(binary: &Path, target: &str) -> Result<Arch> {
+    let arch = match target {
         "i386" => Some(Arch::I686),
         "arm" => Some(Arch::Armv7l),
         "hppa" => Some(Arch::Parisc),
         "or1k" => Some(Arch::Or32),
         other => Arch::from_name(other),
-    }
+    };
+    arch.ok_or_else(|| failed(binary, &format!("unknown architecture '{target}'")))
 }
 
 #[derive(Deserialize)]
@@ -296,28 +344,6 @@ fn machines(list: Vec<Machine>) -> Vec<MachineType> {
         head.rotate_right(1);
     }
     machines
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct CpuDefinition {
-    name: String,
-    typename: Option<String>,
-    unavailable_features: Option<Vec<String>>,
-    #[serde(default)]
-    deprecated: bool,
-}
-
-fn cpus(list: Vec<CpuDefinition>) -> Vec<CpuModel> {
-    list.into_iter()
-        .map(|cpu| CpuModel {
-            name: cpu.name,
-            type_name: cpu.typename,
-            usable: cpu.unavailable_features.as_ref().map(Vec::is_empty),
-            blockers: cpu.unavailable_features.unwrap_or_default(),
-            deprecated: cpu.deprecated,
-        })
-        .collect()
 }
 
 #[derive(Deserialize)]

@@ -95,11 +95,24 @@ impl Store {
             .map_err(|error| error.in_domain(ErrorDomain::QEMU))
     }
 
-    /// Takes a device of a guest for one user; nothing when somebody has it.
-    pub(crate) fn lock_device(&self, uuid: Uuid, alias: &str, purpose: &str) -> Result<Option<Lock>> {
-        let alias: String =
-            alias.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
-        Lock::try_acquire(&self.locks, &format!("{uuid}-{alias}.lock"), purpose)
+    /// Takes the lock of a guest's device, held while somebody's claim to it changes.
+    pub(crate) fn lock_device(&self, uuid: Uuid, alias: &str, purpose: &str, wait: Wait<'_>) -> Result<Lock> {
+        Lock::acquire(&self.locks, &format!("{uuid}-{alias}.lock"), purpose, wait)
+            .map_err(|error| error.in_domain(ErrorDomain::QEMU))
+    }
+
+    /// Forgets the claims to the devices of a guest that has ended: whoever was killed with one could not.
+    pub(crate) fn remove_claims(&self, uuid: Uuid) -> Result<()> {
+        let prefix = format!("{uuid}-");
+        let names = self.locks.names()?;
+        let claims =
+            names.iter().filter(|name| name.starts_with(&prefix) && name.strip_suffix(".claim").is_some());
+        claims.into_iter().try_for_each(|name| self.locks.remove_file(name))
+    }
+
+    /// Where locks are, and claims to devices.
+    pub(crate) fn locks(&self) -> &Dir {
+        &self.locks
     }
 
     /// Refuses a definition whose name or UUID is another guest's; the guest that it redefines, if there is one.

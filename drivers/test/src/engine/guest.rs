@@ -1,10 +1,12 @@
 //! One simulated guest: its definition, what runs of it, and the steps between its states.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use uuid::Uuid;
-use virt_conf::model::{Domain, LifecycleAction};
+use virt_conf::model::{Channel, ChannelTarget, Domain, LifecycleAction};
 use virt_conf::xml::FormatFlags;
 use virt_core::driver::{
     CrashedDetail, CrashedReason, DomainIdentity, DomainInfo, DomainState, DomainStatus, DomainSummary,
@@ -14,7 +16,8 @@ use virt_core::driver::{
 
 use super::events::Occurrence;
 use crate::console::Port;
-use crate::{definition, error};
+use crate::definition::{self, Definition};
+use crate::error;
 
 /// A simulated guest. At least one of `config` and `run` is there; a guest that lost both is gone.
 #[derive(Debug)]
@@ -22,7 +25,7 @@ pub(crate) struct Guest {
     pub(super) name: String,
     pub(super) uuid: Uuid,
     /// The definition that the next start uses; a transient guest has none.
-    pub(super) config: Option<Arc<Domain>>,
+    pub(super) config: Option<Definition>,
     /// What runs.
     pub(super) run: Option<Run>,
     /// Why it does not run.
@@ -40,15 +43,17 @@ pub(super) struct Run {
     state: DomainState,
     reason: i32,
     /// As it runs, its number included.
-    pub(super) domain: Arc<Domain>,
+    pub(super) domain: Definition,
     pub(super) console: Arc<Port>,
+    /// Those of its channels that somebody has opened, by their places among its devices.
+    channels: Mutex<BTreeMap<usize, Arc<Port>>>,
     since: Instant,
 }
 
 impl Guest {
     /// A guest that is defined and does not run.
-    pub(super) fn defined(uuid: Uuid, domain: Domain) -> Self {
-        Self { config: Some(Arc::new(domain.clone())), ..Self::transient(uuid, &domain.name) }
+    pub(super) fn defined(uuid: Uuid, name: &str, definition: Definition) -> Self {
+        Self { config: Some(definition), ..Self::transient(uuid, name) }
     }
 
     /// A guest without a definition, to be started at once.
@@ -124,7 +129,7 @@ impl Guest {
 
     /// What runs, else what would.
     pub(crate) fn domain(&self) -> Option<&Domain> {
-        self.run.as_ref().map(|run| &run.domain).or(self.config.as_ref()).map(AsRef::as_ref)
+        self.run.as_ref().map(|run| &run.domain).or(self.config.as_ref()).map(Deref::deref)
     }
 
     /// Its XML: what runs, or with `INACTIVE` the definition where it has one.
@@ -153,6 +158,22 @@ impl Guest {
         }
     }
 
+    /// Its channel of this name, or the first. Whatever is sent into it, the guest sends back.
+    pub(crate) fn channel_of(&self, name: Option<&str>) -> Result<Arc<Port>> {
+        let run = self.running()?;
+        let wanted = |channel: &Channel| match (&channel.target, name) {
+            (_, None) => true,
+            (ChannelTarget::Virtio(target), name) => target.name.as_deref() == name,
+            (ChannelTarget::Xen(target), name) => target.name.as_deref() == name,
+            _ => false,
+        };
+        let found = run.domain.devices.channels.iter().position(wanted);
+        let place = found
+            .ok_or_else(|| error::internal(format!("cannot find channel {}", name.unwrap_or("(null)"))))?;
+        let mut channels = run.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(channels.entry(place).or_insert_with(|| Arc::new(Port::channel())).clone())
+    }
+
     /// Refuses a guest that does not run.
     pub(crate) fn require_running(&self) -> Result<()> {
         self.running().map(drop)
@@ -169,7 +190,7 @@ impl Guest {
 
     /// Starts it under this number, from `domain`, or from its definition.
     pub(super) fn start(&mut self, id: u32, domain: Option<Domain>, paused: bool) -> Vec<Occurrence> {
-        let from = domain.or_else(|| self.config.as_deref().cloned()).unwrap_or_default();
+        let from = domain.map(Definition::from).or_else(|| self.config.clone());
         self.run_as(id, from, DomainState::Running, RunningReason::Booted.number());
         let mut occurrences =
             vec![Occurrence::lifecycle(LifecycleEvent::Started, StartedDetail::Booted.number())];
@@ -182,11 +203,15 @@ impl Guest {
     }
 
     /// Lets it run in a given state, as if it had always been so.
-    pub(super) fn run_as(&mut self, id: u32, mut domain: Domain, state: DomainState, reason: i32) {
-        domain.id = i32::try_from(id).ok();
+    pub(super) fn run_as(&mut self, id: u32, from: Option<Definition>, state: DomainState, reason: i32) {
+        let numbered = move || {
+            let domain = from.map(|definition| Domain::clone(&definition)).unwrap_or_default();
+            Domain { id: i32::try_from(id).ok(), ..domain }
+        };
         self.managed_save = false;
-        let console = Arc::new(Port::new(&self.name));
-        self.run = Some(Run { id, state, reason, domain: Arc::new(domain), console, since: Instant::now() });
+        let (domain, console) = (Definition::later(numbered), Arc::new(Port::new(&self.name)));
+        let (channels, since) = (Mutex::default(), Instant::now());
+        self.run = Some(Run { id, state, reason, domain, console, channels, since });
     }
 
     fn enter(&mut self, state: DomainState, reason: i32) {
@@ -199,6 +224,10 @@ impl Guest {
     pub(super) fn stop(&mut self, reason: ShutoffReason, detail: StoppedDetail) -> Vec<Occurrence> {
         if let Some(run) = self.run.take() {
             run.console.hang_up();
+            let channels = run.channels.into_inner().unwrap_or_else(PoisonError::into_inner);
+            for port in channels.values() {
+                port.hang_up();
+            }
         }
         self.stopped = reason;
         self.updated = false;
@@ -263,6 +292,7 @@ impl Guest {
             LifecycleAction::Preserve => {
                 self.enter(DomainState::Crashed, CrashedReason::Panicked.number());
             }
+            LifecycleAction::PreserveRunning => {}
             action if restarts(action) => self.boot(),
             _ => occurrences.extend(self.stop(ShutoffReason::Crashed, StoppedDetail::Crashed)),
         }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
-use virt_conf::model::Domain;
 use virt_core::driver::Result;
 
 use super::guest::Guest;
@@ -57,11 +56,10 @@ impl Guests {
         self.last_id
     }
 
-    /// Whether `domain` is a guest that is there already (its UUID), a new one (nothing), or in conflict with one.
-    pub(super) fn owner_of(&self, domain: &Domain, uuid: Uuid) -> Result<Option<&Guest>> {
-        let name = &domain.name;
+    /// Whether a domain is a guest that is there already (its UUID), a new one (nothing), or in conflict with one.
+    pub(super) fn owner_of(&self, name: &str, uuid: Uuid) -> Result<Option<&Guest>> {
         match (self.with_uuid(uuid), self.with_name(name)) {
-            (Some(guest), _) if guest.name != *name => {
+            (Some(guest), _) if guest.name != name => {
                 Err(error::taken(format!("domain '{}' is already defined with uuid {uuid}", guest.name)))
             }
             (Some(guest), _) => Ok(Some(guest)),

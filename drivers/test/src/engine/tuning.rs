@@ -1,7 +1,5 @@
 //! Memory and vCPUs of a guest, of what runs and of the definition.
 
-use std::sync::Arc;
-
 use uuid::Uuid;
 use virt_conf::model::{Domain, Kib};
 use virt_core::driver::{Affect, ErrorDomain, EventKind, Result, TypedParameter};
@@ -41,7 +39,7 @@ impl Guest {
     }
 
     /// Those that `affect` names, what runs first.
-    fn views(&self, affect: Affect) -> impl Iterator<Item = &Domain> {
+    pub(super) fn views(&self, affect: Affect) -> impl Iterator<Item = &Domain> {
         let live = self.run.as_ref().map(|run| &*run.domain);
         let config = self.config.as_deref();
         let wanted = move |which| move |_: &&Domain| affect.contains(which);
@@ -51,10 +49,10 @@ impl Guest {
     /// Changes those that `affect` names.
     pub(super) fn edit(&mut self, affect: Affect, mut change: impl FnMut(&mut Domain)) {
         if let Some(run) = self.run.as_mut().filter(|_| affect.contains(Affect::LIVE)) {
-            change(Arc::make_mut(&mut run.domain));
+            run.domain.edit(&mut change);
         }
         if let Some(config) = self.config.as_mut().filter(|_| affect.contains(Affect::CONFIG)) {
-            change(Arc::make_mut(config));
+            config.edit(&mut change);
             self.updated = self.run.is_some();
         }
     }

@@ -1,5 +1,6 @@
 //! The test driver, used as a host uses it: through its traits, without a connection.
 
 mod behaviour;
+mod demand;
 mod host;
 mod script;
