@@ -78,6 +78,7 @@ pub enum Values {
     InactiveDomains,
     PausedDomains,
     PersistentDomains,
+    NodeDevices,
 }
 
 impl Opt {

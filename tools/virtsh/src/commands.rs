@@ -4,9 +4,11 @@ mod autostart;
 mod console;
 mod define;
 mod describe;
+mod device;
 mod drivers;
 mod edit;
 mod event;
+mod follow;
 mod host;
 mod identity;
 mod information;
@@ -15,9 +17,17 @@ mod job;
 mod lifecycle;
 mod list;
 mod native;
+mod network;
+mod nodedev;
+mod nodedev_event;
 mod plan;
+mod pool;
 mod screenshot;
+mod secret;
+mod sriov;
 mod tuning;
+mod volume;
+mod xml;
 
 use virt_core::{Domain, Uuid};
 
@@ -30,12 +40,19 @@ pub const GROUPS: &[Group] = &[
         title: "Domain Management",
         keyword: "domain",
         commands: &[
+            &device::ATTACH_DEVICE,
+            &device::ATTACH_DISK,
+            &device::ATTACH_INTERFACE,
             &autostart::AUTOSTART,
             &console::CONSOLE,
             &define::CREATE,
             &define::DEFINE,
             &describe::DESC,
             &lifecycle::DESTROY,
+            &device::DETACH_DEVICE,
+            &device::DETACH_DEVICE_ALIAS,
+            &device::DETACH_DISK,
+            &device::DETACH_INTERFACE,
             &identity::DOMID,
             &job::DOMJOBABORT,
             &job::DOMJOBINFO,
@@ -59,6 +76,7 @@ pub const GROUPS: &[Group] = &[
             &lifecycle::START,
             &lifecycle::SUSPEND,
             &define::UNDEFINE,
+            &device::UPDATE_DEVICE,
             &tuning::VCPUCOUNT,
         ],
     },
@@ -86,6 +104,90 @@ pub const GROUPS: &[Group] = &[
             &host::VERSION,
         ],
     },
+    Group {
+        title: "Node Device",
+        keyword: "nodedev",
+        commands: &[
+            &nodedev::CREATE,
+            &nodedev::DESTROY,
+            &nodedev::DETACH,
+            &nodedev::DUMPXML,
+            &nodedev::LIST,
+            &nodedev::REATTACH,
+            &nodedev::RESET,
+            &nodedev_event::EVENT,
+            &nodedev::DEFINE,
+            &nodedev::UNDEFINE,
+            &nodedev::START,
+            &nodedev::AUTOSTART,
+            &nodedev::INFO,
+            &nodedev::UPDATE,
+        ],
+    },
+    Group {
+        title: "Secret",
+        keyword: "secret",
+        commands: &[
+            &secret::SECRET_DEFINE,
+            &secret::SECRET_DUMPXML,
+            &secret::SECRET_EVENT,
+            &secret::SECRET_GET_VALUE,
+            &secret::SECRET_LIST,
+            &secret::SECRET_SET_VALUE,
+            &secret::SECRET_UNDEFINE,
+        ],
+    },
+    Group {
+        title: "Storage Pool",
+        keyword: "pool",
+        commands: &[
+            &pool::FIND_SOURCES_AS,
+            &pool::FIND_SOURCES,
+            &pool::POOL_AUTOSTART,
+            &pool::POOL_BUILD,
+            &pool::POOL_CREATE_AS,
+            &pool::POOL_CREATE,
+            &pool::POOL_DEFINE_AS,
+            &pool::POOL_DEFINE,
+            &pool::POOL_DELETE,
+            &pool::POOL_DESTROY,
+            &pool::POOL_DUMPXML,
+            &pool::POOL_INFO,
+            &pool::POOL_LIST,
+            &pool::POOL_NAME,
+            &pool::POOL_REFRESH,
+            &pool::POOL_START,
+            &pool::POOL_UNDEFINE,
+            &pool::POOL_UUID,
+            &pool::POOL_EVENT,
+            &pool::POOL_CAPABILITIES,
+        ],
+    },
+    Group {
+        title: "Storage Volume",
+        keyword: "volume",
+        commands: &[
+            &volume::VOL_CLONE,
+            &volume::VOL_CREATE_AS,
+            &volume::VOL_CREATE,
+            &volume::VOL_CREATE_FROM,
+            &volume::VOL_DELETE,
+            &volume::VOL_DOWNLOAD,
+            &volume::VOL_DUMPXML,
+            &volume::VOL_INFO,
+            &volume::VOL_KEY,
+            &volume::VOL_LIST,
+            &volume::VOL_NAME,
+            &volume::VOL_PATH,
+            &volume::VOL_POOL,
+            &volume::VOL_RESIZE,
+            &volume::VOL_UPLOAD,
+            &volume::VOL_WIPE,
+        ],
+    },
+    network::GROUP,
+    Group { title: "Host Devices", keyword: "hostdev", commands: &[&sriov::SRIOV] },
+    Group { title: "Documents", keyword: "documents", commands: &[&xml::XML] },
     Group {
         title: "Virtsh itself",
         keyword: "virtsh",

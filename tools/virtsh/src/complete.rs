@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use virt_core::{EventKind, ListDomains};
+use virt_core::{EventKind, ListDomains, ListNodeDevices};
 
 use crate::command::{Command, Kind, Opt, Place, Values};
 use crate::commands::{self, GROUPS};
@@ -74,6 +74,9 @@ fn values(shell: &mut Shell, option: &Opt, prefix: &str) -> Vec<String> {
             let matching = list.iter().filter(|value| value.starts_with(prefix));
             return matching.map(|value| (*value).to_owned()).collect();
         }
+        Values::NodeDevices => {
+            return node_devices(shell).into_iter().filter(|name| name.starts_with(prefix)).collect();
+        }
         Values::AllDomains => ListDomains::empty(),
         Values::ActiveDomains => ListDomains::ACTIVE,
         Values::InactiveDomains => ListDomains::INACTIVE,
@@ -91,6 +94,14 @@ fn domains(shell: &mut Shell, filter: ListDomains) -> Vec<String> {
     let mut names: Vec<String> = list.iter().map(|entry| entry.name.clone()).collect();
     names.sort();
     names
+}
+
+/// The names of devices of the host, as [`domains`].
+fn node_devices(shell: &mut Shell) -> Vec<String> {
+    let patience = shell.settings.timeout.map_or(PATIENCE, |timeout| timeout.min(PATIENCE));
+    let Ok(connection) = shell.connection_within(patience) else { return Vec::new() };
+    let list = connection.with_timeout(patience).node_devices(ListNodeDevices::empty()).unwrap_or_default();
+    list.iter().map(|entry| entry.name.clone()).collect()
 }
 
 /// The scripts that connect shells to [`candidates`].

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use virt_core::{Connection, Domain, ErrorCode, Uuid};
+use virt_core::{Connection, Domain, Error, ErrorCode, ErrorDomain, Uuid};
 
 use crate::command::Outcome;
 use crate::failure::{Context as _, Failure, FailureKind};
@@ -85,7 +85,21 @@ impl Shell {
             }
         }
         self.last_code = 0;
-        for command in commands {
+        // What was pressed before this line was meant for another.
+        if interrupt::raised() && self.connection.is_some() {
+            // Where no other can be armed, the next ctrl-c ends the program.
+            let _ = self.connection();
+        }
+        for (place, command) in commands.iter().enumerate() {
+            if place > 0 && interrupt::raised() {
+                if self.last_code == 0 {
+                    let given_up = "canceled by client";
+                    self.report(
+                        &Error::new(ErrorCode::OPERATION_ABORTED, ErrorDomain::NONE, given_up).into(),
+                    );
+                }
+                break;
+            }
             let began = Instant::now();
             let usual = command.format.map(|format| self.output.set_format(format));
             let outcome = (command.command.run)(self, &command.arguments);
@@ -137,6 +151,13 @@ impl Shell {
         };
         // Where standard error is closed, only the exit code is left to tell.
         let _ = io::stderr().write_all(text.as_bytes());
+    }
+
+    /// Says on standard error what the user should know, and goes on.
+    pub fn warn(&mut self, sentence: &str) {
+        self.output.flush();
+        // Where standard error is closed nobody is told.
+        let _ = writeln!(io::stderr(), "error: {sentence}");
     }
 
     /// Prints for `--debug`.

@@ -478,7 +478,7 @@ fn exit_codes_are_virshs_or_tell_failures_apart() {
         &["dominfo nobody"],
         &["-c", "nope:///", "list"],
         &["-r", "destroy test"],
-        &["domxml-to-native qemu-argv --domain test"],
+        &["-c", "test:///default?fault=virDomainReset,code=3", "reset", "test"],
         &["setmem test 99999999"],
         &["start test"],
     ];
@@ -489,7 +489,7 @@ fn exit_codes_are_virshs_or_tell_failures_apart() {
         dominfo nobody                           1 3
         -c nope:/// list                         1 4
         -r destroy test                          1 5
-        domxml-to-native qemu-argv --domain test 1 6
+        -c test:///default?fault=virDomainReset,code=3 reset test 1 6
         setmem test 99999999                     1 8
         start test                               1 9
     "#]]
@@ -560,7 +560,7 @@ fn drivers_are_shown_with_what_they_can_do() {
         State:         usable
         Version:       0.1.0
         ABI:           1.0.0
-        Roles:         hypervisor
+        Roles:         hypervisor, alone
         URIs:          test:///
 
     "#]]

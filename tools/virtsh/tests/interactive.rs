@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
 use expect_test::expect;
@@ -120,4 +120,26 @@ fn a_console_is_left_with_the_escape_character() {
     terminal.expect("Escape character is ^A (Ctrl + A)\r\n");
     terminal.send("\x01");
     assert_eq!(terminal.finish().1, Some(0));
+}
+
+/// It may come while the second command waits or just before it; either way it is not lost.
+#[test]
+fn ctrl_c_ends_a_line_of_commands() {
+    let virtsh = Virtsh::new();
+    let uri = "test:///default?fault=virDomainSuspend,delay=600000";
+    let mut command = virtsh.command(["-c", uri, "uri; suspend test; echo never"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line.trim_end(), uri);
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    let mut complaint = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+    assert_eq!(rest.trim(), "");
+    assert!(complaint.contains("canceled by client"), "{complaint}");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
 }

@@ -74,7 +74,11 @@ fn event(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     match ended {
         Ended::Satisfied => {}
         Ended::TimedOut => shell.output.note("event loop timed out\n"),
-        Ended::Interrupted => shell.output.note("event loop interrupted\n"),
+        Ended::Interrupted => {
+            // That was what ctrl-c was for; what follows on the line goes on.
+            shell.connection()?;
+            shell.output.note("event loop interrupted\n");
+        }
     }
     shell.output.note(&format!("events received: {received}\n"));
     if received == 0 { Err(Failure::silent()) } else { Ok(()) }

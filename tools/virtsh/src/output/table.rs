@@ -103,9 +103,9 @@ fn cell(field: &Field) -> String {
 /// A state in its colour.
 fn painted(state: &str) -> String {
     let number = match state {
-        "running" => 32,
-        "paused" | "pmsuspended" | "in shutdown" => 33,
-        "crashed" => 31,
+        "running" | "added" => 32,
+        "paused" | "pmsuspended" | "in shutdown" | "changed" | "moved" => 33,
+        "crashed" | "removed" => 31,
         "shut off" => 2,
         _ => return state.to_owned(),
     };

@@ -1,0 +1,89 @@
+//! Waiting for events, as the commands `pool-event` and `secret-event` do.
+
+use std::time::{Duration, Instant};
+
+use virt_core::{Events, Notice};
+
+use crate::command::{Opt, Outcome};
+use crate::failure::{Context as _, Failure};
+use crate::grammar::Arguments;
+use crate::interrupt;
+use crate::output::{Column, Field, Reply, Table};
+use crate::shell::Shell;
+
+/// The options that such commands have in common.
+pub(super) const EVENT: Opt = Opt::text("event", "which event type to wait for").tolerated();
+pub(super) const LOOP: Opt = Opt::flag("loop", "loop until timeout or interrupt, rather than one-shot");
+pub(super) const TIMEOUT: Opt = Opt::number("timeout", "timeout seconds").tolerated();
+pub(super) const LIST: Opt = Opt::flag("list", "list valid event types");
+pub(super) const TIMESTAMP: Opt = Opt::flag("timestamp", "show timestamp for each printed event");
+
+/// Shows the kinds of events that there are.
+pub(super) fn list(shell: &mut Shell, kinds: &[&str]) -> Outcome {
+    if !shell.output.is_data() {
+        for kind in kinds {
+            shell.output.text(&format!("{kind}\n"));
+        }
+        return Ok(());
+    }
+    let rows = kinds.iter().map(|kind| vec![Field::new("event", "Event", *kind)]).collect();
+    shell.print(&Reply::Table(Table { columns: vec![Column::new("event", "Event")], rows }))
+}
+
+/// The kind of events that the command is to wait for.
+pub(super) fn wanted(arguments: &Arguments, kinds: &[&'static str]) -> Result<&'static str, Failure> {
+    let Some(name) = arguments.text("event")? else {
+        return Err(Failure::usage("either --list or --event <type> is required"));
+    };
+    let known = kinds.iter().find(|kind| **kind == name);
+    known.copied().ok_or_else(|| Failure::usage(format!("unknown event type {name}")))
+}
+
+/// Prints events until one was printed, or for as long as `--loop` and `--timeout` say; `print` tells whether it printed this one.
+pub(super) fn follow<E>(
+    shell: &mut Shell,
+    arguments: &Arguments,
+    mut events: Events<E>,
+    mut print: impl FnMut(&mut Shell, &E) -> bool,
+) -> Outcome {
+    let timeout: Option<u32> = arguments.number("timeout")?;
+    if timeout == Some(0) {
+        let sentence = "Numeric value '0' for <timeout> option is malformed or out of range";
+        return Err(Failure::usage(sentence));
+    }
+    let deadline = timeout.map(|seconds| Instant::now() + Duration::from_secs(seconds.into()));
+    let mut received = 0_u64;
+    let note = loop {
+        let patience =
+            deadline.map_or(Duration::from_hours(1), |it| it.saturating_duration_since(Instant::now()));
+        if patience.is_zero() {
+            break Some("event loop timed out\n");
+        }
+        match events.next_within(patience) {
+            Ok(Some(Notice::Missed(count))) => {
+                let line = format!("{count} events were missed");
+                shell.output.stream(&line, &vec![Field::new("missed", "Missed", count)]);
+            }
+            Ok(Some(Notice::Event(event))) => {
+                if print(shell, &event) {
+                    received += 1;
+                    if !arguments.has("loop") {
+                        break None;
+                    }
+                }
+            }
+            Ok(_) => {}
+            Err(_) if interrupt::raised() => {
+                // That was what ctrl-c was for; what follows on the line goes on.
+                shell.connection()?;
+                break Some("event loop interrupted\n");
+            }
+            Err(error) => return Err(error).context(|| "Failed to wait for events"),
+        }
+    };
+    if let Some(note) = note {
+        shell.output.note(note);
+    }
+    shell.output.note(&format!("events received: {received}\n"));
+    if received == 0 { Err(Failure::silent()) } else { Ok(()) }
+}
