@@ -7,8 +7,8 @@
 #   lab.sh --build            only download / unpack / make the initramfs
 #   lab.sh --snapshot         only make the warm-start snapshot
 #   lab.sh --extra            also compile mtty, mdpy, mbochs (mediated devices)
-#                             and netdevsim, which Debian does not ship: after
-#                             it, `modprobe mtty` works in the lab
+#                             and netdevsim, which Debian does not ship, once:
+#                             after it, `modprobe mtty` works in the lab
 #
 # The first run boots (about 9-15 s of TCG) and saves the booted machine just
 # before it mounts 9p; later runs restore that and start the command in 2 s.
@@ -46,7 +46,8 @@ LAB_QEMU=${LAB_QEMU:-}
 LAB_APPEND=${LAB_APPEND:-}
 
 ktree=$LAB_DIR/k-$LAB_KVER             # the unpacked kernel package
-initrd=$LAB_DIR/initrd-$LAB_KVER.img
+# By what this script says: checkouts that differ do not undo each other's.
+initrd=$LAB_DIR/initrd-$LAB_KVER-$(sha256sum < "$0" | cut -c1-12).img
 vmlinux=$LAB_DIR/vmlinux-$LAB_KVER     # uncompressed: booted through PVH
 # Modules (and what they depend on) in the initramfs, loaded before the snapshot.
 early="virtio_pci virtio_console virtio_rng 9pnet_virtio 9p overlay igb igbvf vfio-pci xhci-pci ehci-pci usb-storage usbhid nvme virtio_scsi sd_mod virtio_net"
@@ -55,8 +56,10 @@ die() { echo "lab.sh: $*" >&2; exit 125; }
 
 # ---------------------------------------------------------------- build ---
 build() {
-    [ -s "$initrd" ] && [ "$initrd" -nt "$0" ] && [ -s "$vmlinux" ] && return 0
+    [ -s "$initrd" ] && [ -s "$vmlinux" ] && return 0
     mkdir -p "$LAB_DIR"
+    # What nobody used for a month.
+    find "$LAB_DIR" -maxdepth 1 -type f '(' -name 'initrd-*' -o -name 'snap-*' ')' -mtime +30 -delete
     if [ ! -e "$ktree/.done" ]; then
         local d; d=$(mktemp -d "$LAB_DIR/dl.XXXXXX") || die "mktemp"
         # Nothing is installed: the packages are only unpacked.  kmod, because
@@ -105,7 +108,10 @@ PY
 # Modules Debian does not ship, built against its headers (unpacked, not
 # installed) from the kernel source package.
 extra() {
-    local x=$LAB_DIR/extra-$LAB_KVER d; d=$(mktemp -d "$LAB_DIR/dl.XXXXXX") || die "mktemp"
+    local x=$LAB_DIR/extra-$LAB_KVER d p done=$ktree/lib/modules/$LAB_KVER/updates/.done
+    [ -e "$done" ] && return 0
+    for p in make gcc; do command -v $p >/dev/null || die "there is no $p to compile modules with"; done
+    d=$(mktemp -d "$LAB_DIR/dl.XXXXXX") || die "mktemp"
     local series=${LAB_KVER%%.*}.$(cut -d. -f2 <<<"$LAB_KVER") abi=${LAB_KVER%-amd64}
     (cd "$d" && apt-get -q download "linux-headers-$LAB_KVER" "linux-headers-$abi-common" \
         "linux-kbuild-$abi" "linux-source-$series" >apt.log 2>&1) || { cat "$d/apt.log" >&2; die "apt-get download"; }
@@ -125,6 +131,7 @@ extra() {
     strip --strip-debug -- "$x"/*.ko "$x"/netdevsim/*.ko
     cp "$x"/*.ko "$x"/netdevsim/*.ko "$ktree/lib/modules/$LAB_KVER/updates/"
     "$ktree/bin/depmod" -b "$ktree" "$LAB_KVER" 2>/dev/null || die "depmod"
+    touch "$done"
     rm -rf "$d"
 }
 
@@ -312,7 +319,7 @@ build
 # A snapshot is only good for the same qemu, kernel, initramfs and flags.
 qemu_args /nonexistent 2>/dev/null
 key=$(printf '%s\n' "${Q[@]}" "$LAB_MODULES" "$(qemu-system-x86_64 --version | head -1)" \
-    "$(stat -c '%Y %s' "$initrd" "$vmlinux")" | sha256sum | cut -c1-16)
+    "$(stat -c %s "$initrd" "$vmlinux")" | sha256sum | cut -c1-16)
 snap=$LAB_DIR/snap-$key
 [ -n "$LAB_QEMU$LAB_APPEND" ] && cold=1
 
@@ -352,6 +359,7 @@ snapshot() {
     mv "$snap.tmp" "$snap"
 }
 if [ $cold = 0 ] && [ ! -s "$snap" ]; then snapshot || exit 125; fi
+[ $cold = 0 ] && touch "$snap" "$initrd"
 flock -u 8; exec 8>&-
 [ $mode = snapshot ] && exit 0
 

@@ -16,7 +16,7 @@ pub struct Variant {
     pub door: &'static str,
     /// What is switched on in the driver.
     pub features: &'static [&'static str],
-    /// The changes, as file, text that is there exactly once, and what stands there instead.
+    /// The changes, as file, text that is there exactly once, and what stands there instead; `...` in the text is anything.
     pub changes: &'static [Change],
 }
 
@@ -28,10 +28,9 @@ const LAST_METHOD: &str = r#"
         #[api(write, "virDomainSetAutostart", since "1.0")]
         fn set_autostart(&self, call: &Call, domain: Uuid, autostart: bool) -> ();
 "#;
-const LAST_SLOT: &str = r"
-        /// The care for guests that no client looks after.
-        care / with_care: GuestCare in guest_care,
-";
+/// The slots from one on, and where they end.
+const LAST_SLOTS: &str = "        /// The care for guests that no client looks after.\n...    }\n}\n";
+const END_OF_SLOTS: &str = "    }\n}\n";
 const RESET: &str = r#"
         /// Presses the reset button.
         #[api(write, "virDomainReset", since "1.0")]
@@ -51,7 +50,7 @@ pub const OLDER: Variant = Variant {
     name: "older",
     door: "older",
     features: &["older"],
-    changes: &[("src/api/running.rs", LAST_METHOD, "\n"), ("src/api/connection.rs", LAST_SLOT, "\n")],
+    changes: &[("src/api/running.rs", LAST_METHOD, "\n"), ("src/api/slots.rs", LAST_SLOTS, END_OF_SLOTS)],
 };
 
 /// After a method of a trait, a service of the host, a slot and its trait were added.
@@ -74,13 +73,12 @@ pub const NEWER: Variant = Variant {
 "#,
         ),
         (
-            "src/api/connection.rs",
-            LAST_SLOT,
-            r"
-        /// The care for guests that no client looks after.
-        care / with_care: GuestCare in guest_care,
-        /// What nobody knew before.
+            "src/api/slots.rs",
+            END_OF_SLOTS,
+            r"        /// What nobody knew before.
         novelty / with_novelty: Novelty in novelty,
+    }
+}
 ",
         ),
         (
@@ -207,8 +205,8 @@ impl Variant {
             let relative = entry.path().strip_prefix(&source)?;
             let mut text = std::fs::read_to_string(entry.path())?;
             for (_, old, new) in changes.extract_if(.., |(file, ..)| Path::new(file) == relative) {
-                ensure!(text.matches(old).count() == 1, "{}: not exactly once: {old}", relative.display());
-                text = text.replacen(old, new, 1);
+                text = replace(&text, old, new)
+                    .with_context(|| format!("{}: not exactly once: {old}", relative.display()))?;
             }
             put(&place.join(&door).join(relative), &text)?;
         }
@@ -250,6 +248,14 @@ fn workspace(manifest: &str, project: &Path, door: &str) -> Result<String> {
     let after = after.replace("path = \"virt-util\"", &util);
     let after = after.replace("path = \"plugins-abi\"", &format!("path = \"{door}\""));
     Ok(format!("{before}members = [\"{door}\", \"fixture-*\"]{after}"))
+}
+
+/// The text with `new` in place of the only `old`.
+fn replace(text: &str, old: &str, new: &str) -> Option<String> {
+    let (start, end) = old.split_once("...").unwrap_or((old, ""));
+    let (before, rest) = text.split_once(start)?;
+    let (_, after) = rest.split_once(end)?;
+    (!rest.contains(start)).then(|| [before, new, after].concat())
 }
 
 fn put(path: &Path, text: &str) -> Result<()> {

@@ -4,13 +4,23 @@
 //! A directory of cases is opened with [`Corpus::open`] and run with [`run`]. A driver adds what it answers for as a
 //! [`Kind`] in [`kinds`].
 
+mod capabilities;
 mod compare;
+mod cpu;
 mod document;
 mod domain;
 mod exceptions;
+mod host;
 mod manifest;
+mod moment;
+mod network_driver;
+mod network_update;
 mod qemu;
 mod qemu_argv;
+mod qemu_memlock;
+mod snippet;
+mod status;
+mod storage;
 mod virsh;
 
 use std::collections::BTreeMap;
@@ -48,16 +58,42 @@ pub trait Kind: Sync {
 /// Every kind that this workspace can run.
 pub fn kinds() -> &'static [&'static dyn Kind] {
     &[
+        &capabilities::HostKind,
+        &capabilities::DomainKind,
+        &host::HostCpu,
+        &host::SysinfoKind,
+        &cpu::Baseline,
+        &cpu::Compare,
+        &cpu::Cpuid,
+        &cpu::Guest,
+        &cpu::HasFeature,
+        &cpu::Update,
+        &document::CpuDocument,
+        &document::StoragePoolCapabilities,
         &domain::Domain,
+        &snippet::Snippet,
+        &status::Cookie,
+        &status::Status,
         &document::DomainBackup,
+        &document::HostInterface,
+        &moment::Checkpoints,
+        &moment::Snapshots,
         &document::Network,
         &document::NetworkPort,
+        &network_driver::Dnsmasq,
+        &network_driver::Firewall,
+        &network_update::NetworkUpdates,
+        &document::NwFilter,
         &document::NwFilterBinding,
         &document::NodeDevice,
         &document::Secret,
         &document::StoragePool,
         &document::StorageVolume,
         &qemu_argv::QemuArgv,
+        &qemu_memlock::QemuMemlock,
+        &storage::Chain,
+        &storage::PoolArgv,
+        &storage::VolumeArgv,
         &virsh::Virsh,
     ]
 }

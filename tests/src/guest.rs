@@ -27,6 +27,7 @@ const MODULES: &[&str] = &[
     "e1000e",
     "evdev",
     "ext4",
+    "igbvf",
     "isofs",
     "sd_mod",
     "sr_mod",
@@ -60,6 +61,14 @@ impl Guest {
 
     /// What the kernel is told by default: a console on the first serial port.
     pub const COMMAND_LINE: &'static str = "console=ttyS0 panic=-1";
+
+    /// A definition in which the guest's files and command line are to stand, `@KERNEL@`, `@INITRD@` and
+    /// `@COMMAND_LINE@`, with them; `words` are added to the command line.
+    pub fn fill_in(&self, definition: &str, words: &str) -> String {
+        let text = definition.replace("@KERNEL@", &self.kernel.to_string_lossy());
+        let text = text.replace("@INITRD@", &self.initrd.to_string_lossy());
+        text.replace("@COMMAND_LINE@", format!("{} {words}", Self::COMMAND_LINE).trim_end())
+    }
 }
 
 /// Answers the guest, made on first use and kept in the user's cache directory from then on.

@@ -2,7 +2,7 @@
 //!
 //! `tests/lab/lab.sh` boots it in a few seconds and runs one command in it as root; nothing it does reaches this machine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// How to run in the lab.
@@ -43,6 +43,21 @@ impl Lab {
         (!missing.is_empty()).then(|| format!("the lab needs {}", missing.join(", ")))
     }
 
+    /// Sees that it has the kernel modules that Debian does not ship: simulated cards (`netdevsim`), mediated devices
+    /// (`mtty`, `mdpy`). The first time takes some minutes, as they are compiled.
+    ///
+    /// # Errors
+    ///
+    /// Why they cannot be built here, in one line.
+    pub fn build_modules() -> Result<(), String> {
+        let output = Command::new(lab_sh()).arg("--extra").output().map_err(|error| error.to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(words.lines().last().unwrap_or("lab.sh --extra failed without a word").to_owned())
+    }
+
     /// Runs a shell script there, in the current directory.
     ///
     /// # Errors
@@ -50,7 +65,7 @@ impl Lab {
     /// When the lab cannot be started; what the script says and does is in the output. Status 124 is the time limit, 125 a
     /// lab that broke.
     pub fn run(self, script: &str) -> std::io::Result<Output> {
-        let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/lab.sh"));
+        let mut command = Command::new(lab_sh());
         if let Some(seconds) = self.seconds {
             command.args(["-t", &seconds.to_string()]);
         }
@@ -59,4 +74,37 @@ impl Lab {
         }
         command.args(["--", script]).output()
     }
+
+    /// Makes ready with a shell script, then runs one test of this very program there: one that is ignored elsewhere.
+    /// Answers what it said.
+    ///
+    /// # Panics
+    ///
+    /// When the script or the test fails, with all that was said: each line is marked, as a harness within a harness
+    /// would be taken for the outer one by whoever reads both.
+    #[track_caller]
+    pub fn run_test(self, ready: &str, name: &str) -> String {
+        let executable = std::env::current_exe().expect("this program has a path");
+        let script = format!(
+            "set -e\n{ready}\nexec '{}' {name} --exact --ignored --nocapture --test-threads=1",
+            executable.display()
+        );
+        let output = self.run(&script).expect("the lab starts");
+        let said = marked(&output);
+        let passed = output.status.success() && said.contains("1 passed");
+        assert!(passed, "the lab ended with {}, and said:\n{said}", output.status);
+        println!("{said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+/// The script that boots it.
+pub fn lab_sh() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("lab/lab.sh")
+}
+
+/// What was said in the lab, each line marked.
+fn marked(output: &Output) -> String {
+    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    text.iter().flat_map(|text| text.lines()).map(|line| format!("lab| {line}\n")).collect()
 }

@@ -4,10 +4,14 @@
 //! skipped, not as passed.
 
 pub mod abi;
+pub mod client;
 pub mod conformance;
 pub mod corpus;
 pub mod guest;
 pub mod lab;
+pub mod node_devices;
+pub mod schema;
+pub mod traces;
 
 /// Says why a test cannot run here, for the ring's table, and returns from it.
 ///

@@ -9,7 +9,7 @@ use expect_test::expect_file;
 use plugins_abi::private::DriverModuleRef;
 use plugins_abi::private::abi_stable::StableAbi;
 use plugins_abi::private::abi_stable::type_layout::{TLDataDiscriminant, TLField, TLFunction, TypeLayout};
-use plugins_abi::{Slots, driver, event_source, host_services, stream};
+use plugins_abi::{Slots, driver, event_source, host_services, object_event_source, stream};
 
 /// Every type that is reached from a module's layout, by its name, with its shape.
 #[derive(Default)]
@@ -111,7 +111,14 @@ fn the_layout_is_the_one_that_was_agreed_upon() {
     types.add(<DriverModuleRef as StableAbi>::LAYOUT);
     let mut out =
         format!("ABI {}\n\n# Methods, in the order of their slots\n", plugins_abi::manifest::ABI_VERSION);
-    let beside = [driver::METHODS, host_services::METHODS, event_source::METHODS, stream::METHODS].concat();
+    let beside = [
+        driver::METHODS,
+        host_services::METHODS,
+        event_source::METHODS,
+        object_event_source::METHODS,
+        stream::METHODS,
+    ]
+    .concat();
     for method in beside.into_iter().chain(Slots::methods().copied()) {
         let plugins_abi::Method { interface, name, access, c_name, since, .. } = method;
         let _ = writeln!(

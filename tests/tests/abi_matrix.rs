@@ -142,7 +142,7 @@ fn a_method_at_another_place_is_refused() {
     check(
         abi::REORDERED,
         expect![[r#"
-            refused: operation failed: cannot load driver plugin 'FILE': its layout differs (fixture 0.9.0 was built for ABI 1.0.0, this host has ABI 1.0.0): Error:unexpected field
+            refused: operation failed: cannot load driver plugin 'FILE': its layout differs (fixture 0.9.0 was built for ABI 1.0.0, this host has ABI 1.0.0): plugins_abi::api::running::lifecycle has destroy where this host has reset
             hint: build the plugin again, against the plugins-abi of this host
         "#]],
     );
@@ -153,9 +153,9 @@ fn another_type_is_refused() {
     check(
         abi::RETYPED,
         expect![[r#"
-        refused: operation failed: cannot load driver plugin 'FILE': its layout differs (fixture 0.9.0 was built for ABI 1.0.0, this host has ABI 1.0.0): Error:mismatched type
-        hint: build the plugin again, against the plugins-abi of this host
-    "#]],
+            refused: operation failed: cannot load driver plugin 'FILE': its layout differs (fixture 0.9.0 was built for ABI 1.0.0, this host has ABI 1.0.0): plugins_abi::api::running::tuning, vcpus, has u64 where this host has u32
+            hint: build the plugin again, against the plugins-abi of this host
+        "#]],
     );
 }
 
@@ -164,9 +164,9 @@ fn a_longer_struct_is_refused() {
     check(
         abi::GROWN,
         expect![[r#"
-        refused: operation failed: cannot load driver plugin 'FILE': its layout differs (fixture 0.9.0 was built for ABI 1.0.0, this host has ABI 1.0.0): Error:too many fields; Error:unexpected field
-        hint: build the plugin again, against the plugins-abi of this host
-    "#]],
+            refused: operation failed: cannot load driver plugin 'FILE': its layout differs (fixture 0.9.0 was built for ABI 1.0.0, this host has ABI 1.0.0): plugins_abi::data::domain::DomainInfo has 6 members, and 5 in this host
+            hint: build the plugin again, against the plugins-abi of this host
+        "#]],
     );
 }
 

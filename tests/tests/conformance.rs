@@ -4,11 +4,21 @@ use expect_test::expect_file;
 use uuid::Uuid;
 use virt_core::{Registry, SearchPath};
 use virt_tests::conformance::{self, Report, Subject};
+use virt_tests::skip;
 
 fn guest(name: &str, uuid: Uuid) -> String {
     format!(
         "<domain type='test'>\n<name>{name}</name>\n<uuid>{uuid}</uuid>\n<memory>65536</memory>\n<vcpu>1</vcpu>\n\
          <os><type>hvm</type></os>\n<devices><console type='pty'/></devices>\n</domain>"
+    )
+}
+
+/// A guest whose firmware finds nothing to boot.
+fn qemu_guest(name: &str, uuid: Uuid) -> String {
+    format!(
+        "<domain type='qemu'>\n<name>{name}</name>\n<uuid>{uuid}</uuid>\n<memory>65536</memory>\n<vcpu>1</vcpu>\n\
+         <os><type arch='x86_64' machine='q35'>hvm</type></os>\n<features><acpi/></features>\n<devices>\
+         <controller type='usb' model='none'/><console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
     )
 }
 
@@ -47,6 +57,24 @@ fn the_test_driver_conforms_loaded() {
     let report = test_driver(registry);
     assert_eq!(report.wrong().collect::<Vec<_>>(), Vec::new());
     expect_file!["../snapshots/conformance-test.txt"].assert_eq(&report.to_string());
+}
+
+#[test]
+fn the_qemu_driver_conforms_linked_in() {
+    if let Err(error) = virt_util::controller::binary() {
+        skip!("{error} (build the workspace first)");
+    }
+    let registry = Registry::empty();
+    registry.register::<virt_driver_qemu::QemuDriver>().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let uri = format!("qemu:///embed?root={}", scratch.path().display());
+    let subject = Subject { registry, uri, guest: qemu_guest };
+    if let Err(error) = subject.open(false).and_then(|connection| connection.version()) {
+        skip!("{error}");
+    }
+    let report = conformance::run(&subject).unwrap();
+    assert_eq!(report.wrong().collect::<Vec<_>>(), Vec::new());
+    expect_file!["../snapshots/conformance-qemu.txt"].assert_eq(&report.to_string());
 }
 
 /// A suite that cannot fail would say nothing: a driver without anything is not said to work.

@@ -4,6 +4,7 @@
 //! does hits all of them; what is compared are the medians. A side that did not run is shown as missing, and the
 //! command fails: a ratio with nothing on its other side is no result.
 
+mod documents;
 mod figures;
 mod programs;
 
@@ -19,7 +20,7 @@ use tabled::settings::{Alignment, Style};
 
 use crate::setup::{self, Purpose};
 use crate::ui::{self, Progress};
-use figures::{BENCHMARKS, Benchmark, Side, Verdict};
+use figures::{BENCHMARKS, BUILD, Benchmark, Side, Verdict};
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -29,6 +30,9 @@ pub(crate) struct Options {
     /// How many samples each side takes.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     repeats: u32,
+    /// Measure the release build of the models, too, which takes minutes.
+    #[arg(long)]
+    build: bool,
     /// Print the figures as JSON, every sample included, and nothing else.
     #[arg(long)]
     json: bool,
@@ -63,7 +67,9 @@ impl Samples {
 pub(crate) fn run(options: &Options) -> Result<()> {
     ui::quiet(options.json);
     let wanted = |benchmark: &&Benchmark| {
-        options.names.is_empty() || options.names.iter().any(|name| benchmark.name.contains(name.as_str()))
+        (options.build || benchmark.name != BUILD)
+            && (options.names.is_empty()
+                || options.names.iter().any(|name| benchmark.name.contains(name.as_str())))
     };
     let benchmarks: Vec<&Benchmark> = BENCHMARKS.iter().filter(wanted).collect();
     if benchmarks.is_empty() {
@@ -75,19 +81,16 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         ui::note("going on: a side that needs it will be missing");
     }
     let place = tempfile::tempdir()?;
-    let programs = programs::build(place.path())?;
-    let programs: Vec<_> = programs
-        .into_iter()
-        .filter(|program| {
-            program.samples.iter().any(|name| benchmarks.iter().any(|each| each.source == *name))
-        })
-        .collect();
+    let wanted =
+        |samples: &[&str]| samples.iter().any(|name| benchmarks.iter().any(|each| each.source == *name));
+    let programs = programs::build(place.path(), wanted)?;
     let mut samples = Samples::default();
     // In the order in which they failed.
     let mut failures = IndexMap::new();
     let progress = Progress::begin("measuring");
     for round in 1..=options.repeats {
-        for program in &programs {
+        // What always comes out the same is measured once.
+        for program in programs.iter().filter(|program| round == 1 || !program.steady) {
             progress.detail(&format!("round {round} of {}: {}", options.repeats, program.name));
             match program.run() {
                 Ok(taken) => taken.into_iter().for_each(|(name, value)| {

@@ -136,16 +136,15 @@ impl Stage {
         let place = tempfile::Builder::new().prefix("virt-demo.").tempdir()?;
         let text = fs::read_to_string(root().join("tests/guest/demo.xml"))?;
         let (uri, text) = if let Some(tiny) = tiny {
-            let text = text.replace("@KERNEL@", &tiny.kernel.to_string_lossy());
-            let text = text.replace("@INITRD@", &tiny.initrd.to_string_lossy());
-            (format!("qemu:///embed?root={}", place.path().display()), text)
+            (format!("qemu:///embed?root={}", place.path().display()), tiny.fill_in(&text, ""))
         } else {
             let text = text.replace("type='qemu'", "type='test'");
             // A simulated guest has no files to boot from; what it would have been told stays.
-            ("test:///default".to_owned(), without_lines(&text, &["@KERNEL@", "@INITRD@"]))
+            let text = without_lines(&text, &["@KERNEL@", "@INITRD@"]);
+            ("test:///default".to_owned(), text.replace("@COMMAND_LINE@", Guest::COMMAND_LINE))
         };
         let definition = place.path().join("demo.xml");
-        fs::write(&definition, text.replace("@COMMAND_LINE@", Guest::COMMAND_LINE))?;
+        fs::write(&definition, text)?;
         Ok(Stage { uri, definition, virtsh: programs.join("virtsh"), place, real: tiny.is_some() })
     }
 

@@ -3,8 +3,11 @@
 mod bench;
 mod corpus;
 mod demo;
+mod fuzz;
 mod guest;
+mod lab;
 mod new_driver;
+mod schema;
 mod setup;
 mod test;
 mod tidy;
@@ -33,12 +36,18 @@ enum Command {
     Setup(setup::Options),
     /// Compare with libvirt, case by case of a corpus.
     Corpus(corpus::Options),
+    /// Read, write and convert documents that nobody would write, for some time.
+    Fuzz(fuzz::Options),
     /// Make the tiny Linux guest, and say where it is.
     Guest,
+    /// Run one command in the lab: a machine with SR-IOV, an IOMMU, USB and NVMe, over this machine's files.
+    Lab(lab::Options),
     /// Make a driver to begin with, which builds, loads and works.
     NewDriver(new_driver::Options),
     /// Run every ring of tests, and print a table of what came of them.
     Test(test::Options),
+    /// Compare what libvirt's schemas name with what the models name.
+    Schema(schema::Options),
     /// Check the rules that neither rustc nor clippy knows: sources, dependencies, licences.
     Tidy,
 }
@@ -49,16 +58,21 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&options),
         Command::Corpus(options) => corpus::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Guest => guest::run(),
+        Command::Lab(options) => return lab::run(&options).unwrap_or_else(failed),
         Command::NewDriver(options) => new_driver::run(&options),
+        Command::Schema(options) => schema::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Tidy => tidy::run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            ui::failure(&error);
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(error),
     }
+}
+
+fn failed(error: anyhow::Error) -> ExitCode {
+    ui::failure(&error);
+    ExitCode::FAILURE
 }

@@ -6,7 +6,7 @@
 mod apt;
 mod sources;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -80,6 +80,20 @@ const NEEDS: &[Need] = &[
         backports: false,
     },
     Need {
+        what: "a C++ compiler, for libFuzzer",
+        purpose: Purpose::Test,
+        found: || has("c++"),
+        packages: &["g++"],
+        backports: false,
+    },
+    Need {
+        what: "xmllint, to ask libvirt's schemas",
+        purpose: Purpose::Test,
+        found: || has("xmllint"),
+        packages: &["libxml2-utils"],
+        backports: false,
+    },
+    Need {
         what: "ip, nft and dnsmasq, for virtual networks",
         purpose: Purpose::Test,
         found: || has("ip") && has("nft") && has("dnsmasq"),
@@ -101,11 +115,32 @@ const NEEDS: &[Need] = &[
         backports: true,
     },
     Need {
+        what: "libvirtd with its node devices, and names for them, to compare with",
+        purpose: Purpose::Test,
+        found: || Path::new("/usr/sbin/libvirtd").exists() && libvirt_driver("nodedev") && has_pci_names(),
+        packages: &["libvirt-daemon", "libvirt-daemon-driver-nodedev", "pci.ids"],
+        backports: true,
+    },
+    Need {
+        what: "libvirt's storage driver, to measure it beside ours",
+        purpose: Purpose::Bench,
+        found: || libvirt_driver("storage"),
+        packages: &["libvirt-daemon-driver-storage"],
+        backports: true,
+    },
+    Need {
         what: "libvirt's headers, to build its side of the benchmarks",
         purpose: Purpose::Bench,
         found: libvirt_headers,
         packages: &["libvirt-dev"],
         backports: true,
+    },
+    Need {
+        what: "valgrind, to count instructions",
+        purpose: Purpose::Bench,
+        found: || has("valgrind"),
+        packages: &["valgrind"],
+        backports: false,
     },
 ];
 
@@ -221,6 +256,11 @@ fn libvirt_driver(name: &str) -> bool {
     let directories = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
     let file = format!("libvirt/connection-driver/libvirt_driver_{name}.so");
     directories.chain(["/usr/lib64".into()]).any(|directory: PathBuf| directory.join(&file).is_file())
+}
+
+/// The list that libvirt takes names of PCI devices from.
+fn has_pci_names() -> bool {
+    ["/usr/share/misc/pci.ids", "/usr/share/hwdata/pci.ids"].iter().any(|list| Path::new(list).exists())
 }
 
 fn libvirt_headers() -> bool {

@@ -45,6 +45,8 @@ enum Ring {
     Unit,
     /// What libvirt itself reads, writes and refuses.
     Corpus,
+    /// Documents that nobody would write, a minute in all.
+    Fuzz,
     /// Real programs on this machine: plugins, QEMU, networks.
     Real,
     /// A machine with SR-IOV, IOMMU and USB, in a QEMU of its own.
@@ -52,7 +54,7 @@ enum Ring {
 }
 
 impl Ring {
-    const ALL: [Ring; 5] = [Ring::Checks, Ring::Unit, Ring::Corpus, Ring::Real, Ring::Lab];
+    const ALL: [Ring; 6] = [Ring::Checks, Ring::Unit, Ring::Corpus, Ring::Fuzz, Ring::Real, Ring::Lab];
     const QUICK: [Ring; 3] = [Ring::Checks, Ring::Unit, Ring::Corpus];
 
     fn title(self) -> &'static str {
@@ -60,6 +62,7 @@ impl Ring {
             Ring::Checks => "checks",
             Ring::Unit => "1 unit",
             Ring::Corpus => "2 corpus",
+            Ring::Fuzz => "2 fuzz",
             Ring::Real => "3 real",
             Ring::Lab => "4 lab",
         }
@@ -70,6 +73,7 @@ impl Ring {
             Ring::Checks => checks::run(),
             Ring::Unit => unit(),
             Ring::Corpus => corpus(),
+            Ring::Fuzz => fuzz(),
             Ring::Real => crossing(|target| !is_lab(target)),
             Ring::Lab => crossing(is_lab),
         }
@@ -228,6 +232,23 @@ fn corpus() -> Result<Tally> {
         Tally { passed: count.passed, failed: failures, failed_unnamed, skipped_unnamed, ..Tally::default() };
     if let Err(error) = exceptions {
         tally.add(Tally::fail("the list of exceptions", format!("{error:#}")));
+    }
+    Ok(tally)
+}
+
+/// How many inputs every kind of document is tried with: about a minute in all.
+const FUZZ: u64 = 1500;
+
+fn fuzz() -> Result<Tally> {
+    if workspace::find_program("c++").is_none() {
+        return Ok(Tally::skip("all targets", "libFuzzer needs a C++ compiler"));
+    }
+    let mut tally = Tally::default();
+    for outcome in crate::fuzz::summary(FUZZ)? {
+        tally.add(match outcome.find {
+            Some(find) => Tally::fail(&outcome.target, find),
+            None => Tally::pass(),
+        });
     }
     Ok(tally)
 }

@@ -1,7 +1,7 @@
 //! Our side: calls through a loaded plugin and on the same driver linked in, loading a plugin, starting and destroying a
-//! guest, the first question about a QEMU.
+//! guest, the first question about a QEMU, the devices of the host.
 //!
-//! usage: `ours call loaded|linked CALLS | load | start URI FILE | probe URI`
+//! usage: `ours call loaded|linked CALLS | load ours|other | start URI FILE | probe URI | nodedev URI CALLS`
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -9,10 +9,12 @@ use std::fs;
 use std::time::Instant;
 
 use virt_core::{
-    Connection, DefineDomain, DestroyDomain, Domain, DomainCapabilitiesRequest, ListDomains, Registry,
-    StartDomain, UndefineDomain,
+    Connection, DefineDomain, DestroyDomain, Domain, DomainCapabilitiesRequest, ListDomains, ListNodeDevices,
+    NodeDeviceXml, Registry, SearchPath, StartDomain, UndefineDomain,
 };
 
+/// The driver whose plugin is loaded.
+const PLUGIN: &str = "test";
 /// What stays with a guest, as the kernel names its process.
 const CONTROLLER: &str = "virt-controller";
 
@@ -20,10 +22,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["call", kind, calls] => call(kind, calls.parse()?),
-        ["load"] => load(),
+        ["load", "ours"] => load("load.ours", Registry::global()),
+        ["load", "other"] => load_other(),
         ["start", uri, file] => start(uri, &fs::read_to_string(file)?),
         ["probe", uri] => probe(uri),
-        _ => Err("usage: ours call loaded|linked CALLS | load | start URI FILE | probe URI".into()),
+        ["nodedev", uri, calls] => node_devices(uri, calls.parse()?),
+        _ => Err("usage: ours call loaded|linked CALLS | load ours|other | start URI FILE | probe URI | \
+                  nodedev URI CALLS"
+            .into()),
     }
 }
 
@@ -51,14 +57,38 @@ fn call(kind: &str, calls: u32) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn load() -> Result<(), Box<dyn Error>> {
+fn load(sample: &str, registry: &Registry) -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
-    let drivers = Registry::global().drivers();
+    let drivers = registry.drivers();
     let driver =
-        drivers.iter().find(|driver| driver.name == "test").ok_or("the test driver's plugin is not here")?;
+        drivers.iter().find(|driver| driver.name == PLUGIN).ok_or("the test driver's plugin is not here")?;
     driver.check()?;
-    virt_benches::time("load", begin.elapsed());
+    virt_benches::time(sample, begin.elapsed());
     Ok(())
+}
+
+/// The same plugin in a directory of its own, saying that it is of another build: layouts are compared.
+fn load_other() -> Result<(), Box<dyn Error>> {
+    const BUILD: &[u8] = b"\nbuild=";
+    let drivers = Registry::global().drivers();
+    let file = drivers.iter().find(|driver| driver.name == PLUGIN).and_then(|driver| driver.path.as_ref());
+    let file = file.ok_or("the test driver's plugin is not here")?;
+    let mut plugin = fs::read(file)?;
+    let starts: Vec<_> = plugin
+        .windows(BUILD.len())
+        .enumerate()
+        .filter(|(_, bytes)| *bytes == BUILD)
+        .map(|(at, _)| at)
+        .collect();
+    for start in &starts {
+        plugin[start + BUILD.len()] = b'-';
+    }
+    if starts.is_empty() {
+        return Err("the plugin does not tell its build".into());
+    }
+    let directory = tempfile::tempdir()?;
+    fs::write(directory.path().join(file.file_name().unwrap_or_default()), plugin)?;
+    load("load.other", &Registry::searching(SearchPath::only(directory.path())))
 }
 
 fn start(uri: &str, xml: &str) -> Result<(), Box<dyn Error>> {
@@ -99,6 +129,28 @@ fn probe(uri: &str) -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
     connection.domain_capabilities(request)?;
     virt_benches::time("probe", begin.elapsed());
+    Ok(())
+}
+
+fn node_devices(uri: &str, calls: u32) -> Result<(), Box<dyn Error>> {
+    let begin = Instant::now();
+    let connection = Connection::open(uri)?;
+    let count = connection.node_devices(ListNodeDevices::empty())?.len();
+    virt_benches::time("nodedev.first", begin.elapsed());
+    let mut listed = 0;
+    virt_benches::per_call("nodedev.names", calls, || {
+        let list = connection.node_devices(ListNodeDevices::empty());
+        listed += list.iter().flatten().filter(|device| !device.name.is_empty()).count();
+    });
+    let mut described = 0;
+    virt_benches::per_call("nodedev.xml", calls / 10, || {
+        let list = connection.node_devices(ListNodeDevices::empty()).unwrap_or_default();
+        described += list.iter().filter(|it| it.device().xml(NodeDeviceXml::empty()).is_ok()).count();
+    });
+    // Somebody may plug something in meanwhile; nothing at all is wrong.
+    if count == 0 || listed < calls as usize || described < (calls / 10) as usize {
+        return Err("a call failed".into());
+    }
     Ok(())
 }
 

@@ -98,7 +98,14 @@ fn host(probe: &Probe<'_>) -> Result<(), Ended> {
     }
     let _ = probe.did("HostInformation.free_memory", connection.free_memory());
     let _ = probe.did("HostInformation.cpu_models", connection.cpu_models("x86_64"));
-    let _ = probe.did("HostInformation.system_information", connection.system_information());
+    let result = connection.system_information();
+    // Not every host has SMBIOS tables, or lets everybody read them.
+    let _ = match &result {
+        Err(error) if error.code() == ErrorCode::CONFIG_UNSUPPORTED => probe
+            .refused("HostInformation.system_information", result, &[ErrorCode::CONFIG_UNSUPPORTED])
+            .map(drop),
+        _ => probe.did("HostInformation.system_information", result).map(drop),
+    };
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use plugins_abi::{Slots, driver, event_source, stream};
+use plugins_abi::{Slots, driver, event_source, object_event_source, stream};
 
 /// What came of a call. The worst of several counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +54,11 @@ impl Report {
 
     /// Every call of the door and what came of it, in the door's order.
     fn lines(&self) -> impl Iterator<Item = (String, String)> {
-        let beside = driver::METHODS.iter().chain(event_source::METHODS).chain(stream::METHODS);
+        let beside = driver::METHODS
+            .iter()
+            .chain(event_source::METHODS)
+            .chain(object_event_source::METHODS)
+            .chain(stream::METHODS);
         let methods = Slots::methods().chain(beside);
         methods.map(|method| {
             let call = format!("{}.{}", method.interface, method.name);

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
-use virt_conf::model::{Domain, ScsiAdapterSource};
+use virt_conf::model::{
+    AlsaAudio, AudioKind, Cpu, CpuFeature, CpuFeaturePolicy, CpuModel, Domain, PciSlot, ScsiAdapterSource,
+    SdlAudio, SdlAudioDriver,
+};
 use virt_driver_qemu::caps::{AcceleratorCapabilities, Capabilities, Flag, GicCapability, MachineType};
 use virt_driver_qemu::command::{
-    Allocator, Descriptor, DescriptorGroup, Descriptors, HostFacts, HugepageMount, Launch, Origin, Paths,
-    PortUse, SecretUsage, Secrets, Settings, TapSetup,
+    Allocator, Descriptor, DescriptorGroup, Descriptors, HostFacts, HugepageMount, Launch, Nbdkit, Origin,
+    Paths, PortUse, SecretUsage, Secrets, Settings, Taken, TapSetup,
 };
-use virt_driver_qemu::hooks::FirmwareDescription;
+use virt_driver_qemu::hooks::{FirmwareDescription, HostAudio};
 
 use super::Case;
 
@@ -65,6 +68,11 @@ fn flag(name: &str) -> Result<Flag> {
     Flag::ALL.iter().find(known).copied().with_context(|| format!("no flag is called {name}"))
 }
 
+/// The capabilities in a cache's text.
+pub(super) fn from_cache(text: &str) -> Result<Capabilities> {
+    Ok(Capabilities::from_cache_xml(text)?)
+}
+
 /// The capabilities that a case names.
 pub(super) fn capabilities(case: &Case<'_>) -> Result<Capabilities> {
     let extra = Extra::of(case);
@@ -95,6 +103,12 @@ pub(super) fn capabilities(case: &Case<'_>) -> Result<Capabilities> {
             }
         }
     }
+    if extra.value("ARG_CAPS_HOST_CPU_MODEL").is_some() {
+        // The case's own processor stands in for what QEMU said.
+        for under in [&mut caps.kvm, &mut caps.hvf, &mut caps.tcg].into_iter().flatten() {
+            under.host_cpu = None;
+        }
+    }
     if let Some(gic) = extra.value("ARG_GIC") {
         let version = |version| GicCapability { version, kernel: true, emulated: true };
         caps.gic = match gic {
@@ -106,6 +120,13 @@ pub(super) fn capabilities(case: &Case<'_>) -> Result<Capabilities> {
         };
     }
     Ok(caps)
+}
+
+/// The newest capabilities for `arch`.
+pub(super) fn latest(case: &Case<'_>, arch: &str) -> Result<Capabilities> {
+    let path = cache_file(case, arch, "latest", "")?;
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Capabilities::from_cache_xml(&text)?)
 }
 
 fn cache_file(case: &Case<'_>, arch: &str, version: &str, variant: &str) -> Result<PathBuf> {
@@ -163,6 +184,7 @@ pub(super) fn settings(case: &Case<'_>, domain: &Domain) -> Settings {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
         spice_tls: true,
+        pipewire_runtime_dir: Some("/run/user/1000".into()),
         spice_password: Some("123456".into()),
         ..Settings::default()
     };
@@ -196,6 +218,21 @@ pub(super) fn settings(case: &Case<'_>, domain: &Domain) -> Settings {
     settings
 }
 
+/// What guests play on in libvirt's test, which sets it for a few cases.
+pub(super) fn audio(case: &Case<'_>) -> HostAudio {
+    let name = case.id.split('/').next_back().unwrap_or_default();
+    let sdl = SdlAudio { driver: Some(SdlAudioDriver::Esd), ..SdlAudio::default() };
+    match name.split('#').next().unwrap_or_default() {
+        "audio-default-sdl" => HostAudio { backend: Some(AudioKind::Sdl(sdl)), ..HostAudio::default() },
+        "audio-default-vnc" => HostAudio {
+            backend: Some(AudioKind::Alsa(AlsaAudio::default())),
+            with_vnc: true,
+            without_graphics: false,
+        },
+        _ => HostAudio::default(),
+    }
+}
+
 /// The host of libvirt's tests.
 pub(super) fn host() -> HostFacts {
     HostFacts {
@@ -205,12 +242,40 @@ pub(super) fn host() -> HostFacts {
             HugepageMount { size_kib: 1_048_576, path: "/dev/hugepages1G".into(), default: false },
         ],
         numa_nodes: vec![0, 1, 2, 3],
+        numa_cpus: (0..4).map(|node| (node, (4 * node..4 * node + 4).collect())).collect(),
         now: 1_234_567_890,
         utc_offset: -1800,
         placement: Some((0..4).collect()),
         render_node: Some("/dev/dri/foo".into()),
         optical_drives: vec!["/dev/cdrom".into()],
         ..HostFacts::default()
+    }
+}
+
+/// The processor of the host that a case names.
+fn processor(extra: &Extra<'_>) -> Option<Cpu> {
+    let features = match extra.value("ARG_CAPS_HOST_CPU_MODEL")? {
+        "QEMU_CPU_DEF_HASWELL" => [
+            "vme", "ds", "acpi", "ss", "ht", "tm", "pbe", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est",
+            "tm2", "xtpr", "pdcm", "osxsave", "f16c", "rdrand", "pdpe1gb", "abm", "invtsc", "lahf_lm",
+        ],
+        _ => return None,
+    };
+    let feature = |name: &str| CpuFeature { policy: CpuFeaturePolicy::Require, name: name.to_owned() };
+    Some(Cpu {
+        model: Some(CpuModel { name: "Haswell".to_owned(), ..CpuModel::default() }),
+        vendor: Some("Intel".to_owned()),
+        features: features.into_iter().map(feature).collect(),
+        ..Cpu::default()
+    })
+}
+
+/// The groups of the host's devices that can be handed through apart.
+pub(super) fn iommu_group(at: PciSlot) -> Option<u32> {
+    match (at.domain, at.bus, at.slot) {
+        (1, 1, 0) => Some(0),
+        (5, 0x90, 1) => Some(1),
+        _ => None,
     }
 }
 
@@ -325,7 +390,12 @@ impl Allocator for FirstFree {
 pub(super) fn with_launch<T>(case: &Case<'_>, domain: &Domain, then: impl FnOnce(&mut Launch<'_>) -> T) -> T {
     let extra = Extra::of(case);
     let settings = settings(case, domain);
-    let mut host = host();
+    let plugins = extra.all("ARG_NBDKIT_CAPS").concat();
+    let nbdkit = Nbdkit {
+        curl: plugins.contains(&"QEMU_NBDKIT_CAPS_PLUGIN_CURL"),
+        ssh: plugins.contains(&"QEMU_NBDKIT_CAPS_PLUGIN_SSH"),
+    };
+    let mut host = HostFacts { processor: processor(&extra), nbdkit, ..host() };
     for hostdev in &domain.devices.hostdevs {
         if let Some(adapter) = scsi_adapter(hostdev) {
             host.scsi_generic.push((adapter, "/dev/sg0".into()));
@@ -337,6 +407,7 @@ pub(super) fn with_launch<T>(case: &Case<'_>, domain: &Domain, then: impl FnOnce
         _ => Origin::Boot,
     };
     let mut launch = Launch {
+        taken: Taken::default(),
         paths: paths(domain),
         settings: &settings,
         host: &host,

@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 use virt_conf::model::Domain;
+use virt_conf::model::storage_volume::VolumeKind;
 use virt_conf::xml::{ParseFlags, ParseOptions};
 use virt_driver_qemu::caps::Capabilities;
-use virt_driver_qemu::command::{command_line, prepare};
+use virt_driver_qemu::command::{FoundVolume, command_line, prepare, with_volumes};
 use virt_driver_qemu::hooks::QemuHooks;
 
-use super::qemu::{FirstFree, capabilities, firmwares, with_launch};
+use super::qemu::{FirstFree, audio, capabilities, firmwares, iommu_group, with_launch};
 use super::{Case, Expected, Kind, Outcome, equal_text};
 
 /// `qemu-argv`
@@ -47,12 +48,16 @@ pub(super) fn parse(case: &Case<'_>, input: &str) -> Result<virt_util::Result<Do
 }
 
 fn read(case: &Case<'_>, input: &str, caps: &Capabilities) -> Result<virt_util::Result<Domain>> {
-    let mut flags = ParseFlags::INACTIVE;
+    let mut flags = if case.params.is("parse", "live") { ParseFlags::empty() } else { ParseFlags::INACTIVE };
     if case.params.is("abi_update", "1") {
         flags |= ParseFlags::ABI_UPDATE;
     }
     let firmwares = firmwares(case)?;
-    let hooks = QemuHooks::new(caps).with_firmware(&firmwares, "/var/lib/libvirt/qemu/nvram");
+    let audio = audio(case);
+    let hooks = QemuHooks::new(caps)
+        .with_audio(&audio)
+        .with_firmware(&firmwares, "/var/lib/libvirt/qemu/nvram")
+        .with_iommu_groups(iommu_group);
     Ok(Domain::from_xml(input, &ParseOptions::from(flags), &hooks))
 }
 
@@ -60,9 +65,39 @@ fn build(case: &Case<'_>, input: &str) -> Result<virt_util::Result<String>> {
     let caps = capabilities(case)?;
     let line = read(case, input, &caps)?.and_then(|mut domain| {
         with_launch(case, &domain.clone(), |launch| {
-            prepare(&mut domain, &launch.paths, launch.settings, &launch.origin, &mut FirstFree)?;
-            command_line(&domain, &caps, launch)
+            prepare(
+                &mut domain,
+                &caps,
+                launch.host,
+                &launch.paths,
+                launch.settings,
+                &launch.origin,
+                &mut FirstFree,
+            )?;
+            command_line(&with_volumes(&domain, volume)?, &caps, launch)
         })
     });
     Ok(line.map(|line| line.to_shell()))
+}
+
+/// The volumes that libvirt's test makes up: `block+cdrom` is a block device, what has no `+` is one too.
+fn volume(pool: &str, name: &str) -> virt_util::Result<FoundVolume> {
+    let (kind, name) = name.split_once('+').unwrap_or(("block", name));
+    let text = match pool {
+        "pool-disk" => {
+            "<pool type='disk'><name>p</name><source><device path='/dev/sdb'/></source>\
+             <target><path>/dev</path></target></pool>"
+        }
+        _ => {
+            "<pool type='iscsi'><name>p</name><source><host name='iscsi.example.com'/>\
+             <device path='demo-target'/></source><target><path>/dev/disk/by-path</path></target></pool>"
+        }
+    };
+    let kind = match kind {
+        "dir" => VolumeKind::Dir,
+        "file" => VolumeKind::File,
+        _ => VolumeKind::Block,
+    };
+    let place = if kind == VolumeKind::Dir { "dir" } else { "block" };
+    Ok(FoundVolume { pool: text.parse()?, kind, path: format!("/some/{place}/device/{name}") })
 }

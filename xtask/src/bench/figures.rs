@@ -14,6 +14,9 @@ pub(super) enum Side {
 pub(super) enum Unit {
     Seconds,
     Bytes,
+    Instructions,
+    /// Times something that the benchmark says.
+    Times,
 }
 
 /// What our figure is to reach.
@@ -23,6 +26,8 @@ pub(super) enum Goal {
     AtMost(f64),
     /// At most this many times the floor.
     TimesFloor(f64),
+    /// At most libvirt's figure divided by this.
+    LibvirtOver(f64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +77,17 @@ pub(super) const BENCHMARKS: &[Benchmark] = &[
     },
     Benchmark {
         name: "plugin load",
-        what: "finding, checking and loading one plugin; the floor is the dynamic linker's part of it",
-        source: "load",
+        what: "finding, checking and loading one plugin of this very build; the floor is the dynamic linker's part of it",
+        source: "load.ours",
+        unit: Unit::Seconds,
+        goal: Goal::AtMost(3.0 * MILLISECONDS),
+        others: &[Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "plugin check",
+        what: "the same for a plugin of another build, whose layout is compared type by type",
+        source: "load.other",
         unit: Unit::Seconds,
         goal: Goal::AtMost(3.0 * MILLISECONDS),
         others: &[Side::Floor],
@@ -107,6 +121,33 @@ pub(super) const BENCHMARKS: &[Benchmark] = &[
         above_floor: false,
     },
     Benchmark {
+        name: "nodedev names",
+        what: "listing the host's devices on an open connection; libvirt's daemon knows them already",
+        source: "nodedev.names",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(10.0),
+        others: &[Side::Libvirt],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "nodedev all XML",
+        what: "listing them, and describing each",
+        source: "nodedev.xml",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(5.0),
+        others: &[Side::Libvirt],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "nodedev first",
+        what: "opening a connection and listing them for the first time; libvirt's daemon runs already",
+        source: "nodedev.first",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(1.0),
+        others: &[Side::Libvirt],
+        above_floor: false,
+    },
+    Benchmark {
         name: "virtsh list time",
         what: "`list --all` on the test driver, as a process; the floor is a process that does nothing",
         source: "list.time",
@@ -133,7 +174,109 @@ pub(super) const BENCHMARKS: &[Benchmark] = &[
         others: &[],
         above_floor: false,
     },
+    Benchmark {
+        name: "pool start",
+        what: "starting a directory pool of 10,000 qcow2 volumes with nothing cached; the floor reads every header with 16 threads",
+        source: "pool.start",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(8.0),
+        others: &[Side::Libvirt, Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "pool refresh",
+        what: "refreshing it when every file has changed and all is cached",
+        source: "pool.refresh",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(4.0),
+        others: &[Side::Libvirt, Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "pool unchanged",
+        what: "refreshing it when nothing has changed; the floor is one stat a file",
+        source: "pool.unchanged",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(10.0),
+        others: &[Side::Libvirt, Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "pool list",
+        what: "listing its volumes with paths and sizes",
+        source: "pool.list",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(10.0),
+        others: &[Side::Libvirt],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "xml instructions",
+        what: "reading and writing a domain document, the mean of the corpus; the floor is a bare parse and a write as long",
+        source: "xml.instructions",
+        unit: Unit::Instructions,
+        goal: Goal::LibvirtOver(10.0),
+        others: &[Side::Libvirt, Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "xml instructions over floor",
+        what: "the same, beside the floor",
+        source: "xml.instructions",
+        unit: Unit::Instructions,
+        goal: Goal::TimesFloor(3.0),
+        others: &[Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "xml time",
+        what: "the same in user CPU time",
+        source: "xml.time",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(10.0),
+        others: &[Side::Libvirt, Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "xml time over floor",
+        what: "the same, beside the floor",
+        source: "xml.time",
+        unit: Unit::Seconds,
+        goal: Goal::TimesFloor(3.0),
+        others: &[Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "xml strict",
+        what: "reading a domain document strictly, in user CPU time; libvirt's side is the define that validates it",
+        source: "xml.strict",
+        unit: Unit::Seconds,
+        goal: Goal::LibvirtOver(100.0),
+        others: &[Side::Libvirt],
+        above_floor: false,
+    },
+    Benchmark {
+        name: "xml memory",
+        what: "the most memory in use while a domain document is read and written, in times its text",
+        source: "xml.memory",
+        unit: Unit::Times,
+        goal: Goal::AtMost(12.0),
+        others: &[],
+        above_floor: false,
+    },
+    Benchmark {
+        name: BUILD,
+        what: "building the models for release by two compilers at a time, from nothing; only measured with --build",
+        source: "build.time",
+        unit: Unit::Seconds,
+        goal: Goal::AtMost(90.0),
+        others: &[],
+        above_floor: false,
+    },
 ];
+
+/// The benchmark that takes minutes.
+pub(super) const BUILD: &str = "xml build";
 
 impl Benchmark {
     /// Whether a side takes part.
@@ -155,6 +298,7 @@ impl Benchmark {
         let limit = match self.goal {
             Goal::AtMost(limit) => Some(limit),
             Goal::TimesFloor(times) => median(Side::Floor).map(|floor| floor * times),
+            Goal::LibvirtOver(times) => median(Side::Libvirt).map(|libvirt| libvirt / times),
         };
         match (self.figure(Side::Ours, median), limit) {
             (Some(ours), Some(limit)) if ours <= limit => Verdict::Met,
@@ -179,6 +323,7 @@ impl Goal {
         match self {
             Goal::AtMost(limit) => format!("<= {}", unit.show(limit)),
             Goal::TimesFloor(times) => format!("<= {times} x floor"),
+            Goal::LibvirtOver(times) => format!("<= libvirt / {times}"),
         }
     }
 }
@@ -189,6 +334,8 @@ impl Unit {
         match self {
             Unit::Seconds => "s",
             Unit::Bytes => "B",
+            Unit::Instructions => "instructions",
+            Unit::Times => "times",
         }
     }
 
@@ -197,12 +344,14 @@ impl Unit {
         let steps: &[(f64, &str)] = match self {
             Unit::Seconds => &[(1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns")],
             Unit::Bytes => &[(MEBIBYTES, "MiB"), (1024.0, "KiB"), (1.0, "B")],
+            Unit::Instructions => &[(1e6, "M"), (1e3, "k"), (1.0, "")],
+            Unit::Times => &[(1.0, "x")],
         };
         let (size, name) =
             steps.iter().find(|(size, _)| value.abs() >= *size).or(steps.last()).unwrap_or(&(1.0, ""));
         let scaled = value / size;
         let digits = if scaled.abs() >= 100.0 { 0 } else { usize::from(scaled.abs() < 10.0) + 1 };
-        format!("{scaled:.digits$} {name}")
+        format!("{scaled:.digits$} {name}").trim_end().to_owned()
     }
 }
 
@@ -229,6 +378,10 @@ mod tests {
         assert_eq!(call.verdict(all(Some(2.0), None, Some(9.0))), Verdict::Missing);
         assert_eq!(call.verdict(all(Some(2.0), Some(1.0), None)), Verdict::Missing);
         assert_eq!(call.verdict(all(None, Some(1.0), Some(9.0))), Verdict::Missing);
+        let xml = benchmark("xml strict");
+        assert_eq!(xml.verdict(all(Some(1.0), None, Some(100.0))), Verdict::Met);
+        assert_eq!(xml.verdict(all(Some(1.1), None, Some(100.0))), Verdict::Missed);
+        assert_eq!(xml.verdict(all(Some(1.0), None, None)), Verdict::Missing);
         let start = benchmark("start overhead");
         assert_eq!(start.verdict(all(Some(0.065), Some(0.046), Some(0.420))), Verdict::Met);
         assert_eq!(start.verdict(all(Some(0.067), Some(0.046), Some(0.420))), Verdict::Missed);
@@ -241,5 +394,7 @@ mod tests {
         assert_eq!(Unit::Seconds.show(1.3e-9), "1.30 ns");
         assert_eq!(Unit::Seconds.show(0.0), "0.00 ns");
         assert_eq!(Unit::Bytes.show(6.0 * 1_048_576.0), "6.00 MiB");
+        assert_eq!(Unit::Instructions.show(2_110_000.0), "2.11 M");
+        assert_eq!(Unit::Times.show(10.08), "10.1 x");
     }
 }

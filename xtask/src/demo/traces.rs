@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use virt_tests::traces;
 use virt_util::process::Process;
 use virt_util::wait::Wait;
 
@@ -21,18 +22,7 @@ pub(super) struct Traces {
 impl Traces {
     /// Looks at every process but this one.
     pub(super) fn below(place: &Path) -> Result<Traces> {
-        let mut processes = Vec::new();
-        for entry in fs::read_dir("/proc")?.flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            if pid != std::process::id() && uses(&entry.path(), place) {
-                let name = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-                // What has ended meanwhile left nothing.
-                if let Some(process) = Process::open(pid)? {
-                    processes.push((process, name.trim_end().to_owned()));
-                }
-            }
-        }
-        Ok(Traces { processes })
+        Ok(Traces { processes: traces::processes(place)? })
     }
 
     pub(super) fn show(&self) {
@@ -58,7 +48,7 @@ impl Traces {
             bail!("{name} (process {}) was left running", process.pid());
         }
         ui::good("no process");
-        let sockets = sockets(place)?;
+        let sockets = traces::sockets(place)?;
         if !sockets.is_empty() {
             bail!("sockets were left: {}", sockets.join(", "));
         }
@@ -73,26 +63,10 @@ impl Traces {
     }
 }
 
-/// Whether a process has been told of the directory, works in it, or has something open in it.
-fn uses(process: &Path, place: &Path) -> bool {
-    let told = fs::read(process.join("cmdline"))
-        .is_ok_and(|words| String::from_utf8_lossy(&words).contains(&*place.to_string_lossy()));
-    let links = fs::read_dir(process.join("fd")).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut links = links.chain([process.join("cwd")]);
-    told || links.any(|link| fs::read_link(link).is_ok_and(|target| target.starts_with(place)))
-}
-
 /// A process's share of the memory that it uses, in KiB.
 fn memory(pid: u32) -> Option<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     text.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB")?.trim().parse().ok())
-}
-
-/// The sockets whose addresses are below the directory, whether their files are still there or not.
-fn sockets(place: &Path) -> Result<Vec<String>> {
-    let table = fs::read_to_string("/proc/net/unix")?;
-    let names = table.lines().filter_map(|line| line.split_whitespace().nth(7));
-    Ok(names.filter(|name| Path::new(name).starts_with(place)).map(str::to_owned).collect())
 }
 
 /// Files and directories that have the guest's name in theirs, but for its log, which is kept for people; what the driver

@@ -48,8 +48,12 @@ struct Reader {
     tally: Tally,
     /// What is being tested: a package's library, a file of tests, documentation.
     target: String,
+    /// How many tests that has.
+    expected: usize,
     /// The test whose output is being shown.
     shown: Option<String>,
+    /// Whether what is shown is the words of another harness, which the test ran.
+    nested: bool,
     outputs: BTreeMap<String, String>,
     ignored: usize,
 }
@@ -57,36 +61,59 @@ struct Reader {
 impl Reader {
     fn line(&mut self, line: &str) {
         let trimmed = line.trim();
-        if let Some(rest) = trimmed.strip_prefix("Running ").or_else(|| trimmed.strip_prefix("Doc-tests ")) {
-            self.target = target(rest);
+        if let Some(target) = cargo_target(line) {
+            (self.target, self.shown, self.nested) = (target, None, false);
+        } else if let Some(counts) =
+            line.strip_prefix("test result: ").map(Counts::of).filter(|counts| self.is_ours(counts))
+        {
+            self.result(&counts);
+        } else if self.shown.is_some() && self.is_nested(line) {
+            self.keep(line);
         } else if let Some(name) =
             trimmed.strip_prefix("---- ").and_then(|rest| rest.strip_suffix(" stdout ----"))
         {
             self.shown = Some(name.to_owned());
+            // A test that says nothing is shown all the same.
+            self.outputs.entry(name.to_owned()).or_default();
         } else if matches!(trimmed, "successes:" | "failures:") {
             self.shown = None;
-        } else if let Some(counts) = line.strip_prefix("test result: ") {
-            self.result(counts);
-        } else if let Some(name) = &self.shown {
-            let output = self.outputs.entry(name.clone()).or_default();
-            output.push_str(line);
-            output.push('\n');
+        } else if self.shown.is_some() {
+            self.keep(line);
+        } else if let Some(count) = running(line) {
+            self.expected = count;
         } else if let Some((name, reason)) = ignored(trimmed) {
             self.ignored += 1;
             self.tally.skipped.push((format!("{} {name}", self.target), reason.to_owned()));
         } else if let Some(name) = failed(trimmed) {
-            self.outputs.entry(name.to_owned()).or_default();
             self.tally.failed.push((name.to_owned(), String::new()));
         }
     }
 
+    /// Whether the line that ends a harness's words is that of the harness that cargo runs: it counts all of its tests.
+    fn is_ours(&self, counts: &Counts) -> bool {
+        self.shown.is_none() || (counts.all == self.expected && (self.expected != 1 || !self.nested))
+    }
+
+    /// Whether a line of a test's output belongs to another harness, from `running 1 test` to `test result:`.
+    fn is_nested(&mut self, line: &str) -> bool {
+        let was = self.nested;
+        if running(line).is_some() {
+            self.nested = true;
+        } else if line.starts_with("test result: ") {
+            self.nested = false;
+        }
+        was || self.nested
+    }
+
+    fn keep(&mut self, line: &str) {
+        let Some(name) = &self.shown else { return };
+        let output = self.outputs.entry(name.clone()).or_default();
+        output.push_str(line);
+        output.push('\n');
+    }
+
     /// The line that ends one target's tests: its numbers are what counts, the lines before it only explain them.
-    fn result(&mut self, counts: &str) {
-        let count = |what: &str| {
-            let part = counts.split([';', '.']).find(|part| part.trim_end().ends_with(what));
-            part.and_then(|part| part.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(0)
-        };
-        let (passed, failed, ignored) = (count("passed"), count("failed"), count("ignored"));
+    fn result(&mut self, counts: &Counts) {
         let outputs = std::mem::take(&mut self.outputs);
         let new = self.tally.failed.iter_mut().filter(|(_, output)| output.is_empty());
         let mut named = 0;
@@ -101,11 +128,11 @@ impl Reader {
         });
         let skipped: Vec<_> =
             reasons.map(|(name, reason)| (format!("{} {name}", self.target), reason.to_owned())).collect();
-        self.tally.passed += passed.saturating_sub(skipped.len());
-        self.tally.failed_unnamed += failed.saturating_sub(named);
-        self.tally.skipped_unnamed += ignored.saturating_sub(std::mem::take(&mut self.ignored));
+        self.tally.passed += counts.passed.saturating_sub(skipped.len());
+        self.tally.failed_unnamed += counts.failed.saturating_sub(named);
+        self.tally.skipped_unnamed += counts.ignored.saturating_sub(std::mem::take(&mut self.ignored));
         self.tally.skipped.extend(skipped);
-        self.shown = None;
+        (self.shown, self.nested) = (None, false);
     }
 
     fn finish(self) -> Tally {
@@ -113,11 +140,37 @@ impl Reader {
     }
 }
 
-/// `virt_util` from `unittests src/lib.rs (target/debug/deps/virt_util-0123456789abcdef)`.
-fn target(text: &str) -> String {
+/// What stands in a line that ends a harness's words: `FAILED. 2 passed; 1 failed; 2 ignored; 0 measured; ...`.
+struct Counts {
+    passed: usize,
+    failed: usize,
+    ignored: usize,
+    all: usize,
+}
+
+impl Counts {
+    fn of(text: &str) -> Self {
+        let count = |what: &str| {
+            let part = text.split([';', '.']).find(|part| part.trim_end().ends_with(what));
+            part.and_then(|part| part.split_whitespace().next()?.parse::<usize>().ok()).unwrap_or(0)
+        };
+        let (passed, failed, ignored) = (count("passed"), count("failed"), count("ignored"));
+        Self { passed, failed, ignored, all: passed + failed + ignored + count("measured") }
+    }
+}
+
+/// `virt_util` from `Running unittests src/lib.rs (target/debug/deps/virt_util-0123456789abcdef)`, as only cargo says it.
+fn cargo_target(line: &str) -> Option<String> {
+    let text = line.strip_prefix("     Running ").or_else(|| line.strip_prefix("   Doc-tests "))?;
     let file = text.split_once('(').map_or(text, |(_, rest)| rest.trim_end_matches(')'));
     let name = file.rsplit('/').next().unwrap_or(file);
-    name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned()
+    Some(name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned())
+}
+
+/// How many tests a harness begins to run.
+fn running(line: &str) -> Option<usize> {
+    let (count, rest) = line.strip_prefix("running ")?.split_once(' ')?;
+    if matches!(rest, "test" | "tests") { count.parse().ok() } else { None }
 }
 
 fn ignored(line: &str) -> Option<(&str, &str)> {
@@ -185,6 +238,68 @@ test result: FAILED. 2 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out; 
                 "virt_util lame: there is no QEMU"
             ]
         );
+    }
+
+    #[test]
+    fn a_harness_run_by_a_test_is_that_tests_output() {
+        let nested = "
+running 1 test
+test inside ... FAILED
+
+failures:
+
+---- inside stdout ----
+thread 'inside' panicked: 3 kills left something
+
+failures:
+    inside
+
+test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 9 filtered out; finished in 80.12s
+the lab's words
+";
+        let text = |nested: &str| {
+            format!(
+                "
+     Running tests/lab.rs (target/debug/deps/lab-0123456789abcdef)
+
+running 3 tests
+test fine ... ok
+test inside ... ignored, runs inside the lab
+test outer ... FAILED
+
+successes:
+
+---- fine stdout ----
+running 1 test
+test other ... ok
+
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 1.12s
+
+
+successes:
+    fine
+
+failures:
+
+---- outer stdout ----
+{nested}
+
+failures:
+    outer
+
+test result: FAILED. 1 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 81.00s
+"
+            )
+        };
+        // To the end, and cut off by a time limit.
+        for nested in [nested, nested.split_once("test result").unwrap().0] {
+            let tally = read(&text(nested));
+            assert_eq!((tally.passed, tally.failures(), tally.skips()), (1, 1, 1), "{tally:?}");
+            let [(name, output)] = tally.failed.as_slice() else { panic!("{tally:?}") };
+            assert_eq!(name, "lab outer");
+            assert!(output.contains("3 kills left something"), "{output}");
+            assert_eq!(output.contains("the lab's words"), nested.contains("the lab's words"), "{output}");
+        }
     }
 
     #[test]

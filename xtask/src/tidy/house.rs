@@ -12,6 +12,7 @@ use super::Finding;
 const ROOMS: &[Room] = &[
     Room { place: "virt-util", may: &[] },
     Room { place: "virt-conf/derive", may: &[] },
+    Room { place: "virt-conf/generate", may: &["virt-conf"] },
     Room { place: "virt-conf", may: &["virt-conf/derive", "virt-util"] },
     Room { place: "plugins-abi", may: &["virt-util"] },
     Room { place: "virt-core", may: &["plugins-abi", "virt-util"] },

@@ -1,0 +1,307 @@
+//! `cargo xtask fuzz`: what comes of documents that nobody would write.
+//!
+//! It does what cargo-fuzz does, for virt-conf/fuzz: builds it with the compiler's instrumentation, which any toolchain can, and
+//! lets libFuzzer run on each kind of document for some time. A sanitizer would look for what only unsafe code can do wrong, and virt-conf has
+//! none. Inputs that are worth keeping stay below target/fuzz, as does whatever made a target fail.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Alignment, Style};
+use virt_conf::document::KINDS;
+
+use crate::ui::Progress;
+use crate::{ui, workspace};
+
+/// Options of `cargo xtask fuzz`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The models of the documents to try, Domain or Disk; all of them by default.
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// How many seconds each target is tried for.
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "minutes")]
+    seconds: u64,
+    /// The same in minutes.
+    #[arg(long, value_name = "N")]
+    minutes: Option<u64>,
+    /// A directory with documents to begin with, besides those that are made up; it is only read.
+    #[arg(long, value_name = "DIR")]
+    corpus: Vec<PathBuf>,
+    /// Print the targets' names.
+    #[arg(long)]
+    list: bool,
+}
+
+/// What `cargo fuzz` would have rustc do: count the edges that are taken, and watch what is compared.
+const INSTRUMENTATION: &[&str] = &[
+    "--cfg=fuzzing",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+];
+
+/// How long one input may take; a machine may be busy with other things.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// When a target has been tried enough.
+#[derive(Clone, Copy)]
+enum Limit {
+    Time(Duration),
+    /// So many inputs: the same ones each time.
+    Runs(u64),
+}
+
+/// The longest input, in bytes.
+const LONGEST: usize = 16 << 10;
+
+/// What came of one target.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The model's name.
+    pub(crate) target: String,
+    executions: u64,
+    per_second: u64,
+    /// How many edges of the program were taken, and how many features that makes with how often and on what.
+    edges: u64,
+    features: u64,
+    /// How many inputs were found that do something new.
+    kept: u64,
+    /// What failed, in the words of the target, and the file with the input.
+    pub(crate) find: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// When a target cannot be built, or fails.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.list {
+        for kind in KINDS {
+            println!("{:24} {}", kind.model, kind.doc);
+        }
+        return Ok(());
+    }
+    if let Some(unknown) = options.targets.iter().find(|name| KINDS.iter().all(|kind| kind.model != **name)) {
+        bail!("there is no target {unknown}; --list shows them");
+    }
+    let wanted =
+        |name: &str| options.targets.is_empty() || options.targets.iter().any(|target| target == name);
+    let time = options.minutes.map_or(Duration::from_secs(options.seconds), Duration::from_mins);
+    let program = build()?;
+    let mut outcomes = Vec::new();
+    for kind in KINDS.iter().filter(|kind| wanted(kind.model)) {
+        let progress = Progress::begin(&format!("{} for {}", kind.model, ui::elapsed(time)));
+        let place = directory().join("kept").join(kind.model);
+        outcomes.push(try_one(&program, kind.model, Limit::Time(time), &place, &options.corpus, &progress)?);
+        progress.done();
+    }
+    println!("{}", table(&outcomes));
+    let finds: Vec<&str> = outcomes.iter().filter_map(|outcome| outcome.find.as_deref()).collect();
+    for find in &finds {
+        println!(
+            "{find}
+"
+        );
+    }
+    if !finds.is_empty() {
+        bail!(
+            "{} of the targets failed; each input is kept, and given to the target alone it fails again",
+            finds.len()
+        );
+    }
+    Ok(())
+}
+
+/// A short run of all targets, always of the same inputs, so that it comes out the same each time; answers and prints what came of it.
+///
+/// # Errors
+///
+/// When they cannot be built.
+pub(crate) fn summary(runs: u64) -> Result<Vec<Outcome>> {
+    let program = build()?;
+    let progress = Progress::begin(&format!("all targets, {runs} inputs each"));
+    let kept = tempfile::tempdir()?;
+    let mut outcomes = Vec::new();
+    for kind in KINDS {
+        progress.detail(kind.model);
+        outcomes.push(try_one(
+            &program,
+            kind.model,
+            Limit::Runs(runs),
+            &kept.path().join(kind.model),
+            &[],
+            &progress,
+        )?);
+    }
+    progress.done();
+    println!("{}", table(&outcomes));
+    Ok(outcomes)
+}
+
+fn directory() -> PathBuf {
+    workspace::root().join("target/fuzz")
+}
+
+/// Builds the program and answers where it is.
+fn build() -> Result<PathBuf> {
+    if workspace::find_program("c++").is_none() {
+        bail!("libFuzzer is written in C++, and there is no compiler for it: install g++");
+    }
+    let said = workspace::output(Command::new("rustc").arg("-vV"))?;
+    let host =
+        said.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc does not say its host")?;
+    let progress = Progress::begin("building the targets");
+    let mut command = workspace::cargo();
+    // Naming the target keeps the instrumentation out of build scripts and macros.
+    command.args(["build", "--release", "--manifest-path", "virt-conf/fuzz/Cargo.toml", "--target", host]);
+    command.arg("--target-dir").arg(directory());
+    command.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}")).env_remove("RUSTFLAGS");
+    workspace::follow(&mut command, &progress)?;
+    progress.done();
+    Ok(directory().join(host).join("release/document"))
+}
+
+fn try_one(
+    program: &Path,
+    target: &str,
+    limit: Limit,
+    place: &Path,
+    corpus: &[PathBuf],
+    progress: &Progress,
+) -> Result<Outcome> {
+    let (inputs, finds) = (place.join("inputs"), directory().join("finds"));
+    for directory in [&inputs, &finds] {
+        std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    }
+    let mut command = Command::new(program);
+    command.env("VIRT_FUZZ_TARGET", target);
+    let mut prepare = Command::new(program);
+    prepare.env("VIRT_FUZZ_TARGET", target).env("VIRT_FUZZ_PREPARE", place);
+    workspace::output(&mut prepare)?;
+    let time = match limit {
+        Limit::Time(time) => {
+            command.arg(format!("-max_total_time={}", time.as_secs().max(1)));
+            time
+        }
+        Limit::Runs(runs) => {
+            command.arg(format!("-runs={runs}"));
+            Duration::ZERO
+        }
+    };
+    command.arg(format!("-artifact_prefix={}/{target}-", finds.display()));
+    command.arg(format!("-dict={}", place.join("dictionary").display()));
+    command.arg(format!("-timeout={}", TIMEOUT.as_secs())).arg(format!("-max_len={LONGEST}"));
+    command.args(["-rss_limit_mb=2048", "-print_final_stats=1", "-seed=1", "-reload=0"]);
+    command.arg(&inputs).arg(place.join("seeds")).args(corpus);
+    let mut reader = Reader::new(target);
+    let status = workspace::read_lines(&mut command, time + Duration::from_mins(5), |line| {
+        progress.detail(line);
+        reader.line(line);
+    });
+    let mut outcome = reader.outcome;
+    let failure = match status {
+        Ok(status) => (!status.success()).then(|| status.to_string()),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    outcome.find = failure.map(|failure| {
+        format!(
+            "{target}: {failure}
+{}",
+            workspace::tail(&reader.said, 30)
+        )
+    });
+    Ok(outcome)
+}
+
+/// What libFuzzer said so far.
+struct Reader {
+    outcome: Outcome,
+    /// What is none of its running figures.
+    said: String,
+}
+
+impl Reader {
+    fn new(target: &str) -> Self {
+        Self { outcome: Outcome { target: target.to_owned(), ..Outcome::default() }, said: String::new() }
+    }
+
+    fn line(&mut self, line: &str) {
+        if line.starts_with('#') {
+            // `#4096	pulse  cov: 812 ft: 2031 corp: 77/9Kb exec/s: 1365 rss: 61Mb`
+            let mut words = line.split_whitespace();
+            let number = |word: Option<&str>| word.and_then(|word| word.parse().ok());
+            while let Some(word) = words.next() {
+                match word {
+                    "cov:" => self.outcome.edges = number(words.next()).unwrap_or(self.outcome.edges),
+                    "ft:" => self.outcome.features = number(words.next()).unwrap_or(self.outcome.features),
+                    _ => {}
+                }
+            }
+        } else if let Some((name, figure)) = line.strip_prefix("stat::").and_then(|rest| rest.split_once(':'))
+        {
+            let figure = figure.trim().parse().unwrap_or(0);
+            match name {
+                "number_of_executed_units" => self.outcome.executions = figure,
+                "average_exec_per_sec" => self.outcome.per_second = figure,
+                "new_units_added" => self.outcome.kept = figure,
+                _ => {}
+            }
+        } else {
+            self.said.push_str(line);
+            self.said.push('\n');
+        }
+    }
+}
+
+fn table(outcomes: &[Outcome]) -> String {
+    let mut builder = Builder::default();
+    builder.push_record(["target", "executions", "a second", "edges", "features", "new inputs", "finds"]);
+    for outcome in outcomes {
+        let finds = u64::from(outcome.find.is_some());
+        let figures =
+            [outcome.executions, outcome.per_second, outcome.edges, outcome.features, outcome.kept, finds];
+        builder.push_record(
+            [outcome.target.clone()].into_iter().chain(figures.map(|figure| figure.to_string())),
+        );
+    }
+    let mut table = builder.build();
+    table.with(Style::blank()).modify(Columns::new(1..), Alignment::right());
+    table.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, Reader};
+
+    #[test]
+    fn figures_are_read_and_the_rest_is_kept() {
+        let mut reader = Reader::new("Disk");
+        let said = "INFO: Running with entropic power schedule
+#2\tINITED cov: 812 ft: 2031 corp: 77/9Kb exec/s: 0 rss: 61Mb
+#8192\tDONE   cov: 900 ft: 2100 corp: 99/12Kb lim: 128 exec/s: 1365 rss: 61Mb
+stat::number_of_executed_units: 8192
+stat::average_exec_per_sec:     1365
+stat::new_units_added:          22
+thread '<unnamed>' panicked at 'writing is no fixed point'";
+        said.lines().for_each(|line| reader.line(line));
+        assert!(reader.said.ends_with("panicked at 'writing is no fixed point'\n"), "{}", reader.said);
+        let wanted = Outcome {
+            target: "Disk".to_owned(),
+            executions: 8192,
+            per_second: 1365,
+            edges: 900,
+            features: 2100,
+            kept: 22,
+            find: None,
+        };
+        assert_eq!(reader.outcome, wanted);
+    }
+}
