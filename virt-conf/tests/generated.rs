@@ -59,6 +59,11 @@ const ONCE_BROKEN: &[(&str, &str)] = &[
     ("Disk", "<disk><source file='/x'/><mirror type='nvme' job='copy'/><target dev='vda'/></disk>"),
     // The unit was written the second time only.
     ("Filesystem", "<filesystem type='ram'><target dir='x'/></filesystem>"),
+    // Rounded up, the last byte that can be counted is one KiB too many to be read.
+    (
+        "Filesystem",
+        "<filesystem type='ram'><source usage='18446744073709551615' units='bytes'/><target dir='x'/></filesystem>",
+    ),
     // A port that is none was written, and so was a volume that is none.
     ("Input", "<input type='mouse' bus='usb'><address type='usb' port='0'/></input>"),
     ("Disk", "<disk type='volume' device='floppy'><source file='/x'/><target dev='fda'/></disk>"),

@@ -3,12 +3,26 @@
 use virt_conf::convert::Whole;
 use virt_conf::document::Kind;
 
-/// What libvirt itself writes differently the second time: the model, what is in such a text, and why.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "NwFilter",
-    " ipset='",
-    "libvirt writes the side that a set is for where none was given, and drops a set with a side when it reads it",
-)];
+/// Which texts libvirt itself writes differently the second time, and why.
+const EXCEPTIONS: &[(fn(&str) -> bool, &str)] = &[
+    (
+        |text| text.starts_with("<filter ") && text.contains(" ipset='"),
+        "libvirt writes the side that a set is for where none was given, and drops a set with a side when it reads it",
+    ),
+    (
+        |text| text.split("<disk ").skip(1).any(is_drive_for_more_than_files),
+        "libvirt keeps the type of a source that says nothing else, does not write the source, and takes a drive without one \
+         for a file's",
+    ),
+];
+
+/// Whether the attributes of a disk say that something is put into it that is no file.
+fn is_drive_for_more_than_files(disk: &str) -> bool {
+    let attributes = disk.split('>').next().unwrap_or_default();
+    ["floppy", "cdrom"].iter().any(|drive| attributes.contains(&format!("device='{drive}'")))
+        && attributes.contains("type='")
+        && !attributes.contains("type='file'")
+}
 
 /// What libvirt itself refuses to read again after it wrote it: the sentence, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -57,7 +71,7 @@ fn rewritten(kind: &Kind, text: &str, inactive: bool) {
         panic!("what was written is refused: {error:#}\n{}", first.text);
     }
     let second = kind.rewrite(&first.text, inactive).expect("it was accepted a moment ago");
-    if !EXCEPTIONS.iter().any(|(model, part, _)| *model == kind.model && first.text.contains(part)) {
+    if !EXCEPTIONS.iter().any(|(applies, _)| applies(&first.text)) {
         assert_eq!(first.text, second.text, "writing is no fixed point");
     }
     let unknown = kind.unknown(&first.text).expect("it was accepted a moment ago");

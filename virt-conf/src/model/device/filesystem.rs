@@ -160,7 +160,7 @@ impl RamSource {
     fn settle(&mut self, reader: &crate::xml::Reader<'_, '_>) -> crate::xml::Result<()> {
         let bytes =
             scale(self.usage, self.units.as_deref(), 1024, u64::MAX).map_err(|error| reader.place(error))?;
-        self.usage = bytes.div_ceil(1024);
+        self.usage = bytes / 1024;
         self.units = Some("KiB".to_owned());
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::xml::{Element, Error, ErrorCode, ErrorDomain, NonZero, Plain, Reader,
 
 /// Traffic shaping.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "bandwidth", before_read = Bandwidth::has_no_class)]
+#[xml(name = "bandwidth", before_read = Bandwidth::has_no_class, after_read = Bandwidth::settle)]
 pub struct Bandwidth {
     /// Towards the guest.
     #[xml(child = "inbound")]
@@ -26,6 +26,14 @@ impl Bandwidth {
                 reader,
                 "classID attribute not supported on <bandwidth> in this usage context",
             ));
+        }
+        Ok(())
+    }
+
+    /// A direction without a rate above zero is as good as not shaped, however much may go in one go.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        for direction in [&mut self.inbound, &mut self.outbound] {
+            *direction = direction.take().filter(BandwidthRate::shapes);
         }
         Ok(())
     }
@@ -82,10 +90,15 @@ impl BandwidthRate {
         if self.floor.is_some() && !guarantees(reader) {
             return Err(unfit(reader, "floor attribute is not supported for this config"));
         }
-        for rate in [&mut self.peak, &mut self.burst, &mut self.floor] {
+        for rate in [&mut self.average, &mut self.peak, &mut self.burst, &mut self.floor] {
             *rate = rate.filter(|rate| *rate > 0);
         }
         Ok(())
+    }
+
+    /// Whether there is a rate to keep to, or to guarantee.
+    fn shapes(&self) -> bool {
+        self.average.is_some() || self.floor.is_some()
     }
 }
 
