@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use abi_stable::StableAbi;
 use abi_stable::std_types::RStr;
 use nix::time::{ClockId, clock_gettime};
+use virt_util::wait::Wait;
 
 use crate::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -88,6 +89,15 @@ impl Call {
             // SAFETY: the scope, which `self` borrows, keeps the descriptor open.
             number if number >= 0 => Some(unsafe { BorrowedFd::borrow_raw(number) }),
             _ => None,
+        }
+    }
+
+    /// How long whoever works on it may wait for something else: until its time is up, or it is cancelled.
+    pub fn wait(&self) -> Wait<'_> {
+        let wait = Wait::until(self.deadline());
+        match self.cancellation() {
+            Some(cancel) => wait.cancelled_by(cancel),
+            None => wait,
         }
     }
 

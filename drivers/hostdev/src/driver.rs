@@ -9,7 +9,6 @@ use virt_core::sriov::{Request, Settings};
 use virt_util::pci::{Pci, PciAddress};
 use virt_util::root::Location;
 use virt_util::sysfs::Sysfs;
-use virt_util::wait::Wait;
 
 use crate::engine::Engine;
 
@@ -44,8 +43,8 @@ impl Driver for HostdevDriver {
                 Engine::open(&Location::Below(absolute(root)?), Pci::at(sysfs))?
             }
         };
-        let connection = Arc::new(Connection { engine, uri: request.uri });
-        Ok(Slots::new(connection.clone()).with_host_devices(connection))
+        let session = HostSession::new(Self::MANIFEST.name, request.uri);
+        Ok(Slots::new(session).with_host_devices(Arc::new(Connection { engine })))
     }
 }
 
@@ -57,15 +56,6 @@ fn absolute(root: &str) -> Result<PathBuf> {
 /// One connection.
 struct Connection {
     engine: Engine,
-    uri: String,
-}
-
-fn wait_of(call: &Call) -> Wait<'_> {
-    let wait = Wait::until(call.deadline());
-    match call.cancellation() {
-        Some(cancel) => wait.cancelled_by(cancel),
-        None => wait,
-    }
 }
 
 fn address(text: &str) -> Result<PciAddress> {
@@ -77,54 +67,17 @@ fn json(value: &impl Serialize) -> Result<String> {
         .map_err(|error| Error::internal(ErrorDomain::NODEDEV, format!("an answer that is no JSON: {error}")))
 }
 
-impl Session for Connection {
-    fn close(&self, _: &Call) -> Result<()> {
-        Ok(())
-    }
-
-    fn is_alive(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn hypervisor(&self, _: &Call) -> Result<String> {
-        Ok("hostdev".to_owned())
-    }
-
-    fn version(&self, _: &Call) -> Result<u64> {
-        Ok(0)
-    }
-
-    fn uri(&self, _: &Call) -> Result<String> {
-        Ok(self.uri.clone())
-    }
-
-    fn hostname(&self, _: &Call) -> Result<String> {
-        let name = nix::unistd::gethostname();
-        let name =
-            name.map_err(|errno| Error::system(ErrorDomain::NODEDEV, "cannot find the host's name", errno))?;
-        Ok(name.to_string_lossy().into_owned())
-    }
-
-    fn is_secure(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn is_encrypted(&self, _: &Call) -> Result<bool> {
-        Ok(false)
-    }
-}
-
 impl HostDevices for Connection {
     fn inventory(&self, _: &Call) -> Result<String> {
         json(&self.engine.inventory()?)
     }
 
     fn plan(&self, call: &Call, request: String) -> Result<String> {
-        json(&self.engine.plan(&Request::from_json(&request)?, wait_of(call))?)
+        json(&self.engine.plan(&Request::from_json(&request)?, call.wait())?)
     }
 
     fn prepare(&self, call: &Call, request: String) -> Result<String> {
-        json(&self.engine.prepare(&Request::from_json(&request)?, wait_of(call))?)
+        json(&self.engine.prepare(&Request::from_json(&request)?, call.wait())?)
     }
 
     fn apply(&self, call: &Call, device: String, holder: String, settings: String) -> Result<String> {
@@ -132,21 +85,21 @@ impl HostDevices for Connection {
             let sentence = format!("settings of a virtual function: {error}");
             Error::new(ErrorCode::INVALID_ARG, ErrorDomain::NODEDEV, sentence)
         })?;
-        json(&self.engine.apply(address(&device)?, &holder, &settings, wait_of(call))?)
+        json(&self.engine.apply(address(&device)?, &holder, &settings, call.wait())?)
     }
 
     fn hand_over(&self, call: &Call, holder: String, process: u32) -> Result<()> {
-        self.engine.hand_over(&holder, process, wait_of(call))
+        self.engine.hand_over(&holder, process, call.wait())
     }
 
     fn release(&self, call: &Call, holder: String) -> Result<Vec<String>> {
-        let released = self.engine.release(&holder, wait_of(call))?;
+        let released = self.engine.release(&holder, call.wait())?;
         Ok(released.iter().map(ToString::to_string).collect())
     }
 
     fn release_device(&self, call: &Call, device: String, holder: Option<String>) -> Result<()> {
         match device.parse() {
-            Ok(device) => self.engine.release_device(device, holder.as_deref(), wait_of(call)),
+            Ok(device) => self.engine.release_device(device, holder.as_deref(), call.wait()),
             Err(_) => self.engine.release_claim(&device, holder.as_deref()),
         }
     }

@@ -14,7 +14,7 @@ use virt_util::index::{Entry, IndexLock};
 use virt_util::wait::Wait;
 use virt_util::{ErrorCode, Result};
 
-use crate::{internal, wait_of};
+use crate::internal;
 
 /// An event as it stands in the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ impl ObjectEventSource for Source {
     fn next(&self, call: &Call, limit: u32) -> Result<ObjectEventBatch> {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = ObjectEventBatch { missed: 0, events: Vec::new() };
-        let mut wait = wait_of(call);
+        let mut wait = call.wait();
         while batch.events.len() < limit as usize {
             let next = match wait.is_immediate() {
                 true => reader.try_next()?,

@@ -9,18 +9,7 @@ mod state;
 
 pub use driver::NetworkDriver;
 
-use virt_core::driver::Call;
-use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain};
-
-/// How long a call may take.
-fn wait_of(call: &Call) -> Wait<'_> {
-    let wait = Wait::until(call.deadline());
-    match call.cancellation() {
-        Some(cancel) => wait.cancelled_by(cancel),
-        None => wait,
-    }
-}
 
 /// A call that does not fit the network's state.
 fn invalid(sentence: impl AsRef<str>) -> Error {

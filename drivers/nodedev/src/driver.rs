@@ -7,7 +7,6 @@ use virt_core::driver::*;
 use virt_core::sriov::Inventory;
 use virt_util::sysfs::Sysfs;
 use virt_util::udev::Udev;
-use virt_util::wait::Wait;
 
 use crate::engine::Engine;
 use crate::event::Source;
@@ -55,8 +54,9 @@ impl Driver for NodedevDriver {
             Some(root) => format!("hostdev:///?root={root}"),
             None => request.uri.clone(),
         };
-        let connection = Arc::new(Connection { engine, host: self.host.clone(), uri: request.uri, leases });
-        Ok(Slots::new(connection.clone()).with_node_devices(connection))
+        let session = HostSession::new(Self::MANIFEST.name, request.uri);
+        let connection = Arc::new(Connection { engine, host: self.host.clone(), leases });
+        Ok(Slots::new(session).with_node_devices(connection))
     }
 }
 
@@ -69,17 +69,8 @@ fn absolute(root: &str) -> Result<PathBuf> {
 struct Connection {
     engine: Arc<Engine>,
     host: Host,
-    uri: String,
     /// What the driver of leases is opened for.
     leases: String,
-}
-
-fn wait_of(call: &Call) -> Wait<'_> {
-    let wait = Wait::until(call.deadline());
-    match call.cancellation() {
-        Some(cancel) => wait.cancelled_by(cancel),
-        None => wait,
-    }
 }
 
 impl Connection {
@@ -92,43 +83,6 @@ impl Connection {
         };
         let Some(devices) = slots.host_devices else { return Ok(None) };
         Inventory::from_json(&devices.inventory(call)?).map(Some)
-    }
-}
-
-impl Session for Connection {
-    fn close(&self, _: &Call) -> Result<()> {
-        Ok(())
-    }
-
-    fn is_alive(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn hypervisor(&self, _: &Call) -> Result<String> {
-        Ok("nodedev".to_owned())
-    }
-
-    fn version(&self, _: &Call) -> Result<u64> {
-        Ok(0)
-    }
-
-    fn uri(&self, _: &Call) -> Result<String> {
-        Ok(self.uri.clone())
-    }
-
-    fn hostname(&self, _: &Call) -> Result<String> {
-        let name = nix::unistd::gethostname();
-        let name =
-            name.map_err(|errno| Error::system(ErrorDomain::NODEDEV, "cannot find the host's name", errno))?;
-        Ok(name.to_string_lossy().into_owned())
-    }
-
-    fn is_secure(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn is_encrypted(&self, _: &Call) -> Result<bool> {
-        Ok(false)
     }
 }
 
@@ -168,15 +122,15 @@ impl NodeDevices for Connection {
     }
 
     fn detach(&self, call: &Call, device: String, driver: Option<String>) -> Result<()> {
-        self.engine.detach(&device, driver.as_deref(), &|| self.leases(call), wait_of(call))
+        self.engine.detach(&device, driver.as_deref(), &|| self.leases(call), call.wait())
     }
 
     fn reattach(&self, call: &Call, device: String) -> Result<()> {
-        self.engine.reattach(&device, &|| self.leases(call), wait_of(call))
+        self.engine.reattach(&device, &|| self.leases(call), call.wait())
     }
 
     fn reset(&self, call: &Call, device: String) -> Result<()> {
-        self.engine.reset(&device, &|| self.leases(call), wait_of(call))
+        self.engine.reset(&device, &|| self.leases(call), call.wait())
     }
 
     fn create_xml(&self, _: &Call, xml: String, flags: CreateNodeDevice) -> Result<String> {

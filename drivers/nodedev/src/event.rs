@@ -10,7 +10,6 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use virt_core::driver::*;
 use virt_util::uevent::{Monitor, Received};
-use virt_util::wait::Wait;
 
 use crate::engine::Engine;
 use crate::inventory::{Change, Inventory};
@@ -150,11 +149,7 @@ impl Inner {
 
 impl ObjectEventSource for Source {
     fn next(&self, call: &Call, limit: u32) -> Result<ObjectEventBatch> {
-        let wait = Wait::until(call.deadline());
-        let wait = match call.cancellation() {
-            Some(cancel) => wait.cancelled_by(cancel),
-            None => wait,
-        };
+        let wait = call.wait();
         loop {
             {
                 let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,9 +12,9 @@ mod tuning;
 
 use std::sync::{Arc, Mutex};
 
-use nix::unistd::{geteuid, gethostname};
+use nix::unistd::geteuid;
 use uuid::Uuid;
-use virt_core::driver::{Call, Driver, DriverEntry, Host, Manifest, OpenRequest, Session, Slots};
+use virt_core::driver::{Call, Driver, DriverEntry, Host, Manifest, OpenRequest, Session, Slots, hostname};
 use virt_util::index::Entry;
 use virt_util::root::{Location, Root};
 use virt_util::uri::Uri;
@@ -146,9 +146,7 @@ impl Session for Connection {
     }
 
     fn hostname(&self, _call: &Call) -> Result<String> {
-        let name = gethostname()
-            .map_err(|errno| Error::system(ErrorDomain::QEMU, "failed to determine host name", errno))?;
-        Ok(name.to_string_lossy().into_owned())
+        hostname()
     }
 
     fn is_secure(&self, _call: &Call) -> Result<bool> {

@@ -7,7 +7,6 @@ use virt_conf::model::Secret;
 use virt_conf::xml::ParseOptions;
 use virt_core::driver::*;
 use virt_util::root::{Location, Root};
-use virt_util::wait::Wait;
 
 use crate::engine::Engine;
 
@@ -34,59 +33,14 @@ impl Driver for SecretDriver {
     fn open(&self, _: &Call, request: OpenRequest) -> Result<Slots> {
         let uri: Uri = request.uri.parse()?;
         let root = Root::open(&Location::of(&uri)?, "secret")?;
-        let connection = Arc::new(Connection { engine: Engine::open(&root)?, uri: request.uri });
-        Ok(Slots::new(connection.clone()).with_secrets(connection))
+        let session = HostSession::new(Self::MANIFEST.name, request.uri);
+        Ok(Slots::new(session).with_secrets(Arc::new(Connection { engine: Engine::open(&root)? })))
     }
 }
 
 /// One connection.
 struct Connection {
     engine: Engine,
-    uri: String,
-}
-
-fn wait_of(call: &Call) -> Wait<'_> {
-    let wait = Wait::until(call.deadline());
-    match call.cancellation() {
-        Some(cancel) => wait.cancelled_by(cancel),
-        None => wait,
-    }
-}
-
-impl Session for Connection {
-    fn close(&self, _: &Call) -> Result<()> {
-        Ok(())
-    }
-
-    fn is_alive(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn hypervisor(&self, _: &Call) -> Result<String> {
-        Ok("secret".to_owned())
-    }
-
-    fn version(&self, _: &Call) -> Result<u64> {
-        Ok(0)
-    }
-
-    fn uri(&self, _: &Call) -> Result<String> {
-        Ok(self.uri.clone())
-    }
-
-    fn hostname(&self, _: &Call) -> Result<String> {
-        let name = nix::unistd::gethostname();
-        let name = name.map_err(|errno| crate::error::system("cannot find the host's name", errno))?;
-        Ok(name.to_string_lossy().into_owned())
-    }
-
-    fn is_secure(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn is_encrypted(&self, _: &Call) -> Result<bool> {
-        Ok(false)
-    }
 }
 
 impl Secrets for Connection {
@@ -108,11 +62,11 @@ impl Secrets for Connection {
         let strict = flags.contains(DefineSecret::VALIDATE);
         let options = ParseOptions { strict, ..ParseOptions::default() };
         let secret: Secret = virt_conf::xml::from_str(&xml, &options)?;
-        self.engine.define(&secret, wait_of(call))
+        self.engine.define(&secret, call.wait())
     }
 
     fn undefine(&self, call: &Call, secret: Uuid) -> Result<()> {
-        self.engine.undefine(secret, wait_of(call))
+        self.engine.undefine(secret, call.wait())
     }
 
     fn xml(&self, _: &Call, secret: Uuid) -> Result<String> {
@@ -120,7 +74,7 @@ impl Secrets for Connection {
     }
 
     fn set_value(&self, call: &Call, secret: Uuid, value: SecretValue) -> Result<()> {
-        self.engine.set_value(secret, &value, wait_of(call))
+        self.engine.set_value(secret, &value, call.wait())
     }
 
     fn value(&self, _: &Call, secret: Uuid) -> Result<SecretValue> {

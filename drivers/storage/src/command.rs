@@ -27,15 +27,6 @@ pub struct Command {
     pub arguments: Vec<String>,
 }
 
-/// How a program is run: until when, and who hears how far it is.
-pub(crate) fn wait_of(call: &Call) -> Wait<'_> {
-    let wait = Wait::until(call.deadline());
-    match call.cancellation() {
-        Some(cancel) => wait.cancelled_by(cancel),
-        None => wait,
-    }
-}
-
 impl Command {
     /// A program with these arguments.
     pub fn new<const N: usize>(program: &str, arguments: [&str; N]) -> Self {
@@ -97,7 +88,7 @@ impl Command {
 
     /// As [`Command::run`]; it gets these descriptors from [`FIRST_SECRET`] on.
     pub(crate) fn run_with(&self, call: &Call, secrets: Vec<OwnedFd>) -> Result<String> {
-        let output = self.spawn(secrets)?.run(&[], OUTPUT_LIMIT, wait_of(call))?;
+        let output = self.spawn(secrets)?.run(&[], OUTPUT_LIMIT, call.wait())?;
         self.outcome(&output)
     }
 
@@ -129,7 +120,7 @@ impl Command {
             said
         });
         let mut reader = BufReader::new(std::fs::File::from(stdout));
-        let wait = wait_of(call);
+        let wait = call.wait();
         let mut line = Vec::new();
         let outcome = loop {
             if reader.buffer().is_empty()

@@ -36,8 +36,8 @@ impl Driver for StorageDriver {
         let uri: Uri = request.uri.parse()?;
         let root = Root::open(&Location::of(&uri)?, "storage")?;
         let engine = Arc::new(Engine::open(root, self.host.clone(), request.uri.clone())?);
-        let connection = Arc::new(Connection { engine, uri: request.uri });
-        Ok(Slots::new(connection.clone())
+        let connection = Arc::new(Connection { engine });
+        Ok(Slots::new(HostSession::new(Self::MANIFEST.name, request.uri))
             .with_storage_pools(connection.clone())
             .with_storage_volumes(connection))
     }
@@ -46,41 +46,4 @@ impl Driver for StorageDriver {
 /// One connection.
 struct Connection {
     engine: Arc<Engine>,
-    uri: String,
-}
-
-impl Session for Connection {
-    fn close(&self, _: &Call) -> Result<()> {
-        Ok(())
-    }
-
-    fn is_alive(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn hypervisor(&self, _: &Call) -> Result<String> {
-        Ok("storage".to_owned())
-    }
-
-    fn version(&self, _: &Call) -> Result<u64> {
-        Ok(0)
-    }
-
-    fn uri(&self, _: &Call) -> Result<String> {
-        Ok(self.uri.clone())
-    }
-
-    fn hostname(&self, _: &Call) -> Result<String> {
-        let name = nix::unistd::gethostname();
-        let name = name.map_err(|errno| crate::error::system("cannot find the host's name", errno))?;
-        Ok(name.to_string_lossy().into_owned())
-    }
-
-    fn is_secure(&self, _: &Call) -> Result<bool> {
-        Ok(true)
-    }
-
-    fn is_encrypted(&self, _: &Call) -> Result<bool> {
-        Ok(false)
-    }
 }

@@ -17,7 +17,6 @@ use virt_util::index::Entry;
 use virt_util::lock::Lock;
 use virt_util::root::Root;
 
-use crate::command::wait_of;
 use crate::content::Content;
 use crate::store::{KIND, Store};
 use crate::{backend, error, making};
@@ -95,7 +94,7 @@ impl Engine {
 
     pub(crate) fn define(&self, pool: &StoragePool, call: &Call) -> Result<StoragePoolSummary> {
         let uuid = check(pool)?;
-        let mut lock = self.store.index().lock("defining a storage pool", wait_of(call))?;
+        let mut lock = self.store.index().lock("defining a storage pool", call.wait())?;
         self.store.check_unique(pool, uuid)?;
         let entry = self.store.write_definition(&mut lock, uuid, pool)?;
         self.store.tell(
@@ -108,7 +107,7 @@ impl Engine {
     }
 
     pub(crate) fn undefine(&self, uuid: Uuid, call: &Call) -> Result<()> {
-        let mut lock = self.store.index().lock("undefining a storage pool", wait_of(call))?;
+        let mut lock = self.store.index().lock("undefining a storage pool", call.wait())?;
         let entry = self.store.by_uuid(uuid)?;
         if entry.is_active() {
             return Err(error::invalid(format!("storage pool '{}' is still active", entry.name)));
@@ -175,7 +174,7 @@ impl Engine {
             });
         found?;
         backend::note_permissions(&mut pool);
-        let mut lock = self.store.index().lock("starting a storage pool", wait_of(call))?;
+        let mut lock = self.store.index().lock("starting a storage pool", call.wait())?;
         // Somebody else may have taken its name or storage meanwhile.
         self.store.check_unique(&pool, uuid)?;
         let entry = self.store.write_status(&mut lock, uuid, &pool)?;
@@ -193,7 +192,7 @@ impl Engine {
         let entry = self.store.by_uuid(uuid)?;
         self.refuse_active(&entry, "already")?;
         backend::build(&self.store.definition(&entry)?, flags, call)?;
-        let lock = self.store.index().lock("building a storage pool", wait_of(call))?;
+        let lock = self.store.index().lock("building a storage pool", call.wait())?;
         self.store.tell(
             &lock,
             &entry,
@@ -212,7 +211,7 @@ impl Engine {
 
     /// Writes that a pool is off. The caller has the pool's lock.
     fn off(&self, entry: &Entry, call: &Call) -> Result<()> {
-        let mut lock = self.store.index().lock("stopping a storage pool", wait_of(call))?;
+        let mut lock = self.store.index().lock("stopping a storage pool", call.wait())?;
         self.store.remove_status(&mut lock, entry)?;
         self.content(entry.uuid)?.clear()?;
         self.store.tell(&lock, entry, StoragePoolEventKind::Lifecycle, StoragePoolLifecycle::Stopped.number())
@@ -226,7 +225,7 @@ impl Engine {
             return Err(error::unsupported("the storage of a directory cannot be written over as a whole"));
         }
         backend::delete(&self.store.definition(&entry)?)?;
-        let lock = self.store.index().lock("deleting a storage pool", wait_of(call))?;
+        let lock = self.store.index().lock("deleting a storage pool", call.wait())?;
         self.store.tell(
             &lock,
             &entry,
@@ -254,12 +253,12 @@ impl Engine {
                 return Err(error);
             }
         }
-        let lock = self.store.index().lock("refreshing a storage pool", wait_of(call))?;
+        let lock = self.store.index().lock("refreshing a storage pool", call.wait())?;
         self.store.tell(&lock, &entry, StoragePoolEventKind::Refresh, 0)
     }
 
     pub(crate) fn set_autostart(&self, uuid: Uuid, autostart: bool, call: &Call) -> Result<()> {
-        let mut lock = self.store.index().lock("changing a storage pool", wait_of(call))?;
+        let mut lock = self.store.index().lock("changing a storage pool", call.wait())?;
         let entry = self.store.by_uuid(uuid)?;
         self.store.set_autostart(&mut lock, &entry, autostart)
     }
@@ -287,7 +286,7 @@ impl Engine {
     }
 
     fn turn(&self, uuid: Uuid, purpose: &str, call: &Call) -> Result<Lock> {
-        self.store.lock_pool(uuid, purpose, wait_of(call))
+        self.store.lock_pool(uuid, purpose, call.wait())
     }
 }
 

@@ -130,9 +130,7 @@ impl Session for TestConnection {
     }
 
     fn hostname(&self, _: &Call) -> Result<String> {
-        let name = nix::unistd::gethostname()
-            .map_err(|errno| Error::system(ErrorDomain::TEST, "cannot read the host's name", errno))?;
-        Ok(name.to_string_lossy().into_owned())
+        hostname()
     }
 
     fn is_secure(&self, _: &Call) -> Result<bool> {

@@ -17,8 +17,8 @@ use super::Connection;
 use crate::dnsmasq::leases;
 use crate::engine::{Target, read_metadata};
 use crate::event::Source;
+use crate::internal;
 use crate::state::bridge_of;
-use crate::{internal, wait_of};
 
 fn identity(entry: &Entry) -> NetworkIdentity {
     NetworkIdentity { name: entry.name.clone(), uuid: entry.uuid }
@@ -72,25 +72,25 @@ impl Networks for Connection {
     fn define(&self, call: &Call, xml: String, flags: DefineNetwork) -> Result<NetworkIdentity> {
         flags.only(DefineNetwork::VALIDATE, "networkDefineXMLFlags")?;
         let network = self.engine.parse(&xml, flags.contains(DefineNetwork::VALIDATE))?;
-        self.engine.define(network, wait_of(call)).map(|entry| identity(&entry))
+        self.engine.define(network, call.wait()).map(|entry| identity(&entry))
     }
 
     fn create_xml(&self, call: &Call, xml: String, flags: CreateNetwork) -> Result<NetworkIdentity> {
         flags.only(CreateNetwork::VALIDATE, "networkCreateXMLFlags")?;
         let network = self.engine.parse(&xml, flags.contains(CreateNetwork::VALIDATE))?;
-        self.engine.start_transient(network, wait_of(call)).map(|entry| identity(&entry))
+        self.engine.start_transient(network, call.wait()).map(|entry| identity(&entry))
     }
 
     fn create(&self, call: &Call, network: Uuid) -> Result<()> {
-        self.engine.start(network, wait_of(call)).map(drop)
+        self.engine.start(network, call.wait()).map(drop)
     }
 
     fn destroy(&self, call: &Call, network: Uuid) -> Result<()> {
-        self.engine.destroy(network, wait_of(call))
+        self.engine.destroy(network, call.wait())
     }
 
     fn undefine(&self, call: &Call, network: Uuid) -> Result<()> {
-        self.engine.undefine(network, wait_of(call))
+        self.engine.undefine(network, call.wait())
     }
 
     fn xml(&self, _: &Call, network: Uuid, flags: NetworkXml) -> Result<String> {
@@ -115,7 +115,7 @@ impl Networks for Connection {
 
     fn set_autostart(&self, call: &Call, network: Uuid, autostart: bool) -> Result<()> {
         let store = &self.engine.store;
-        let mut lock = store.index().lock("a network's autostart", wait_of(call))?;
+        let mut lock = store.index().lock("a network's autostart", call.wait())?;
         let entry = store.by_uuid(network)?;
         store.set_autostart(&mut lock, &entry, autostart)
     }
@@ -130,7 +130,7 @@ impl Networks for Connection {
 
     fn update(&self, call: &Call, network: Uuid, change: NetworkChange, affect: Affect) -> Result<()> {
         affect.only(Affect::LIVE | Affect::CONFIG, "networkUpdate")?;
-        self.engine.update(network, &change, affect, wait_of(call))
+        self.engine.update(network, &change, affect, call.wait())
     }
 
     fn dhcp_leases(&self, _: &Call, network: Uuid, mac: Option<String>) -> Result<Vec<DhcpLease>> {
@@ -159,7 +159,7 @@ impl Networks for Connection {
     }
 
     fn set_metadata(&self, call: &Call, network: Uuid, change: MetadataChange, affect: Affect) -> Result<()> {
-        self.engine.set_metadata(network, &change, affect, wait_of(call))
+        self.engine.set_metadata(network, &change, affect, call.wait())
     }
 
     fn subscribe(&self, _: &Call, from: Option<u64>) -> Result<Arc<dyn ObjectEventSource>> {
@@ -167,11 +167,11 @@ impl Networks for Connection {
     }
 
     fn repair(&self, call: &Call, network: Option<Uuid>) -> Result<Vec<String>> {
-        self.engine.repair(network, wait_of(call))
+        self.engine.repair(network, call.wait())
     }
 
     fn host_start(&self, call: &Call) -> Result<Vec<String>> {
-        self.engine.start_all(wait_of(call))
+        self.engine.start_all(call.wait())
     }
 }
 

@@ -6,7 +6,6 @@ use virt_util::Result;
 
 use super::Connection;
 use crate::engine::port::port_parameters;
-use crate::wait_of;
 
 impl NetworkPorts for Connection {
     fn list(&self, _: &Call, network: Uuid) -> Result<Vec<Uuid>> {
@@ -21,11 +20,11 @@ impl NetworkPorts for Connection {
 
     fn create_xml(&self, call: &Call, network: Uuid, xml: String, flags: CreateNetworkPort) -> Result<Uuid> {
         flags.only(CreateNetworkPort::all(), "networkPortCreateXML")?;
-        self.engine.create_port(call, network, &xml, flags, wait_of(call))
+        self.engine.create_port(call, network, &xml, flags, call.wait())
     }
 
     fn delete(&self, call: &Call, network: Uuid, port: Uuid) -> Result<()> {
-        self.engine.delete_port(network, port, wait_of(call))
+        self.engine.delete_port(network, port, call.wait())
     }
 
     fn xml(&self, _: &Call, network: Uuid, port: Uuid) -> Result<String> {
@@ -43,6 +42,6 @@ impl NetworkPorts for Connection {
         port: Uuid,
         parameters: Vec<TypedParameter>,
     ) -> Result<()> {
-        self.engine.set_port_parameters(network, port, &parameters, wait_of(call))
+        self.engine.set_port_parameters(network, port, &parameters, call.wait())
     }
 }

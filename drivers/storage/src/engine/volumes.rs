@@ -17,7 +17,7 @@ use virt_util::Result;
 use virt_util::index::Entry;
 
 use super::Engine;
-use crate::command::{Image, check_encryption, wait_of};
+use crate::command::{Image, check_encryption};
 use crate::content::{Content, Volume};
 use crate::making::Making;
 use crate::stream::{Download, Finish, Upload};
@@ -295,7 +295,7 @@ impl Engine {
     ) -> Result<StorageVolumeSummary> {
         let permissions = document.target.as_ref().and_then(|target| target.permissions.as_ref());
         volume::set_permissions(&making.open()?, making.path(), permissions)?;
-        let _turn = self.store.lock_pool(place.entry.uuid, "making a volume", wait_of(call))?;
+        let _turn = self.store.lock_pool(place.entry.uuid, "making a volume", call.wait())?;
         // The pool may have been stopped meanwhile.
         self.place(place.entry.uuid)?;
         making.finish()?;
@@ -310,7 +310,7 @@ impl Engine {
         secret: Option<Uuid>,
         call: &Call,
     ) -> Result<StorageVolumeSummary> {
-        let _turn = self.store.lock_pool(place.entry.uuid, "making a volume", wait_of(call))?;
+        let _turn = self.store.lock_pool(place.entry.uuid, "making a volume", call.wait())?;
         self.look(place, name, secret)
     }
 
@@ -349,7 +349,7 @@ impl Engine {
         if zeroed {
             self.wipe_volume(pool, name, WipeAlgorithm::Zero, call)?;
         }
-        let _turn = self.store.lock_pool(pool, "deleting a volume", wait_of(call))?;
+        let _turn = self.store.lock_pool(pool, "deleting a volume", call.wait())?;
         let known = place.find(name)?;
         let path = Path::new(&known.path);
         let removed = match StorageVolumeKind::from_number(known.kind) {
@@ -456,7 +456,7 @@ impl Engine {
         let making = is_file.then(|| Making::begin(self.store.root(), pool, name, path)).transpose()?;
         let (engine, name) = (self.clone(), name.to_owned());
         let finish: Finish = Box::new(move |call, making| {
-            let _turn = engine.store.lock_pool(pool, "uploading to a volume", wait_of(call))?;
+            let _turn = engine.store.lock_pool(pool, "uploading to a volume", call.wait())?;
             making.map_or(Ok(()), Making::replace)?;
             engine.look(&place, &name, None).map(drop)
         });
