@@ -1,16 +1,14 @@
 //! `event`
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
-use virt_core::{DomainEvent, DomainEventKind, EventKind, Notice, TypedParameter, TypedValue};
+use virt_core::{DomainEvent, DomainEventKind, EventKind, TypedParameter, TypedValue};
 
+use super::follow::{self, Shown};
 use crate::command::{Command, Opt, Outcome, Values};
 use crate::failure::{Context as _, Failure};
 use crate::grammar::Arguments;
-use crate::output::{Column, Field, Record, Reply, Table, typed};
+use crate::output::{Field, typed};
 use crate::shell::Shell;
-use crate::{interrupt, time};
 
 pub(super) static EVENT: Command = Command {
     name: "event",
@@ -18,19 +16,20 @@ pub(super) static EVENT: Command = Command {
     description: "List event types, or wait for domain events to occur",
     options: &[
         Opt::text("domain", "filter by domain name, id or uuid").tolerated().values(Values::AllDomains),
-        Opt::text("event", "which event type to wait for").tolerated().values(Values::EventKinds),
+        follow::EVENT.values(Values::EventKinds),
         Opt::flag("all", "wait for all events instead of just one type"),
-        Opt::flag("loop", "loop until timeout or interrupt, rather than one-shot"),
-        Opt::number("timeout", "timeout seconds").tolerated(),
-        Opt::flag("list", "list valid event types"),
-        Opt::flag("timestamp", "show timestamp for each printed event"),
+        follow::LOOP,
+        follow::TIMEOUT,
+        follow::LIST,
+        follow::TIMESTAMP,
     ],
     run: event,
 };
 
 fn event(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     if arguments.has("list") {
-        return list(shell);
+        let kinds: Vec<&str> = EventKind::ALL.iter().map(|kind| kind.text()).collect();
+        return follow::list(shell, &kinds);
     }
     arguments.exclusive("all", "event")?;
     let wanted = match arguments.text("event")? {
@@ -41,84 +40,12 @@ fn event(shell: &mut Shell, arguments: &Arguments) -> Outcome {
         None if arguments.has("all") => None,
         None => return Err(Failure::usage("one of --list, --all, or --event <type> is required")),
     };
-    let deadline = timeout(arguments)?.map(|time| Instant::now() + time);
     let domain = if arguments.has("domain") { Some(shell.domain(arguments)?.uuid()) } else { None };
-    let mut events = shell.connection()?.events().context(|| "Failed to register for events")?;
-
-    let mut received = 0u64;
-    let ended = loop {
-        let patience = match deadline {
-            None => Duration::from_hours(1),
-            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
-        };
-        if deadline.is_some() && patience.is_zero() {
-            break Ended::TimedOut;
-        }
-        match events.next_within(patience) {
-            Ok(Some(Notice::Missed(count))) => missed(shell, count),
-            Ok(Some(Notice::Event(event))) => {
-                let this_kind = wanted.is_none_or(|wanted| wanted == kind(&event));
-                if this_kind && domain.is_none_or(|uuid| uuid == event.domain.uuid) {
-                    received += 1;
-                    print(shell, &event, arguments.has("timestamp"));
-                    if !arguments.has("loop") {
-                        break Ended::Satisfied;
-                    }
-                }
-            }
-            Ok(_) => {}
-            Err(_) if interrupt::raised() => break Ended::Interrupted,
-            Err(error) => return Err(error).context(|| "Failed to wait for events"),
-        }
-    };
-    match ended {
-        Ended::Satisfied => {}
-        Ended::TimedOut => shell.output.note("event loop timed out\n"),
-        Ended::Interrupted => {
-            // That was what ctrl-c was for; what follows on the line goes on.
-            shell.connection()?;
-            shell.output.note("event loop interrupted\n");
-        }
-    }
-    shell.output.note(&format!("events received: {received}\n"));
-    if received == 0 { Err(Failure::silent()) } else { Ok(()) }
-}
-
-enum Ended {
-    Satisfied,
-    TimedOut,
-    Interrupted,
-}
-
-/// Seconds, that must fit libvirt's milliseconds.
-fn timeout(arguments: &Arguments) -> Result<Option<Duration>, Failure> {
-    let seconds: Option<i64> = arguments.number("timeout")?;
-    match seconds {
-        None => Ok(None),
-        Some(seconds @ 1..=2_147_483) => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
-        Some(_) => {
-            let text = arguments.raw("timeout").unwrap_or_default();
-            Err(Failure::usage(format!(
-                "Numeric value '{text}' for <timeout> option is malformed or out of range"
-            )))
-        }
-    }
-}
-
-fn list(shell: &mut Shell) -> Outcome {
-    if !shell.output.is_data() {
-        for kind in EventKind::ALL {
-            shell.output.text(&format!("{kind}\n"));
-        }
-        return Ok(());
-    }
-    let rows = EventKind::ALL.iter().map(|kind| vec![Field::new("event", "Event", kind.text())]).collect();
-    shell.print(&Reply::Table(Table { columns: vec![Column::new("event", "Event")], rows }))
-}
-
-fn missed(shell: &mut Shell, count: u64) {
-    let line = format!("{count} events were missed");
-    shell.output.stream(&line, &vec![Field::new("missed", "Missed", count)]);
+    let events = shell.connection()?.events().context(|| "Failed to register for events")?;
+    follow::follow(shell, arguments, events, |event| {
+        let this_kind = wanted.is_none_or(|wanted| wanted == kind(event));
+        (this_kind && domain.is_none_or(|uuid| uuid == event.domain.uuid)).then(|| show(event))
+    })
 }
 
 fn kind(event: &DomainEvent) -> EventKind {
@@ -130,15 +57,6 @@ fn kind(event: &DomainEvent) -> EventKind {
         // Kinds of later versions have no filter here.
         _ => EventKind::Unknown(-1),
     }
-}
-
-fn print(shell: &mut Shell, event: &DomainEvent, timestamp: bool) {
-    let name = kind(event);
-    let mut line = format!("event '{name}' for domain '{}'{}", event.domain.name, details(event));
-    if timestamp {
-        line.insert_str(0, &format!("{}: ", time::stamp(event.time)));
-    }
-    shell.output.stream(&line, &record(event));
 }
 
 /// What follows the domain in virsh's line.
@@ -206,18 +124,14 @@ fn shown(value: &TypedValue) -> String {
     }
 }
 
-fn record(event: &DomainEvent) -> Record {
+fn show(event: &DomainEvent) -> Shown {
+    let name = kind(event).text();
+    let line = format!("event '{name}' for domain '{}'{}", event.domain.name, details(event));
     let domain = json!({
         "name": event.domain.name,
         "uuid": event.domain.uuid.to_string(),
         "id": event.domain.id,
     });
-    let mut record = vec![
-        Field::new("sequence", "Sequence", event.sequence),
-        Field::new("time", "Time", time::rfc3339(event.time)),
-        Field::new("event", "Event", kind(event).text()),
-        Field::new("domain", "Domain", domain),
-    ];
     let (what, detail, parameters) = match &event.kind {
         DomainEventKind::Lifecycle(what, detail) => {
             (json!(what.text()), json!(what.detail(*detail)), json!({}))
@@ -232,20 +146,24 @@ fn record(event: &DomainEvent) -> Record {
         }
         _ => (Value::Null, Value::Null, json!({})),
     };
-    record.push(Field::new("type", "Type", what));
-    record.push(Field::new("detail", "Detail", detail));
-    record.push(Field::new("parameters", "Parameters", parameters));
-    record
+    let more = vec![
+        Field::new("domain", "Domain", domain),
+        Field::new("type", "Type", what),
+        Field::new("detail", "Detail", detail),
+        Field::new("parameters", "Parameters", parameters),
+    ];
+    Shown::new(event.sequence, event.time, name, line, more)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use expect_test::{Expect, expect};
     use virt_core::{DomainIdentity, LifecycleEvent};
 
     use super::*;
+    use crate::time;
 
     fn event(kind: DomainEventKind) -> DomainEvent {
         let uuid = "6695eb01-f6a4-8304-79aa-97f2502e193f".parse().unwrap();
@@ -309,8 +227,9 @@ mod tests {
 
     #[test]
     fn data_have_everything() {
-        let record = record(&event(DomainEventKind::Lifecycle(LifecycleEvent::Stopped, 1)));
-        let lines = record.iter().map(|field| format!("{}: {}\n", field.key, field.value));
+        let shown = show(&event(DomainEventKind::Lifecycle(LifecycleEvent::Stopped, 1)));
+        assert_eq!(shown.line, "event 'lifecycle' for domain 'web': Stopped Destroyed");
+        let lines = shown.record.iter().map(|field| format!("{}: {}\n", field.key, field.value));
         expect![[r#"
             sequence: 7
             time: "1970-01-01T00:00:01.5Z"

@@ -2,13 +2,12 @@
 
 use virt_core::{NodeDeviceEvent, NodeDeviceEventKind};
 
-use super::follow;
+use super::follow::{self, Shown};
 use crate::command::{Command, Opt, Outcome, Values};
 use crate::failure::Context as _;
 use crate::grammar::Arguments;
-use crate::output::{Field, Record};
+use crate::output::Field;
 use crate::shell::Shell;
-use crate::time;
 
 /// virsh's words for the kinds of events.
 const KINDS: [&str; 2] = ["lifecycle", "update"];
@@ -37,18 +36,10 @@ fn event(shell: &mut Shell, arguments: &Arguments) -> Outcome {
         Some(_) => Some(super::nodedev::device(shell, arguments)?.name().to_owned()),
         None => None,
     };
-    let timestamp = arguments.has("timestamp");
     let events = shell.connection()?.node_device_events().context(|| "Failed to register for events")?;
-    follow::follow(shell, arguments, events, |shell, event: &NodeDeviceEvent| {
-        if kind(event) != wanted || device.as_ref().is_some_and(|name| *name != event.name) {
-            return false;
-        }
-        let mut line = line(event);
-        if timestamp {
-            line.insert_str(0, &format!("{}: ", time::stamp(event.time)));
-        }
-        shell.output.stream(&line, &record(event));
-        true
+    follow::follow(shell, arguments, events, |event| {
+        let this_one = device.as_ref().is_none_or(|name| *name == event.name);
+        (this_one && kind(event) == wanted).then(|| show(event))
     })
 }
 
@@ -60,24 +51,12 @@ fn kind(event: &NodeDeviceEvent) -> &'static str {
     }
 }
 
-fn line(event: &NodeDeviceEvent) -> String {
-    let line = format!("event '{}' for node device {}", kind(event), event.name);
-    match event.kind {
-        NodeDeviceEventKind::Lifecycle(what) => format!("{line}: {what}"),
-        _ => line,
+fn show(event: &NodeDeviceEvent) -> Shown {
+    let mut line = format!("event '{}' for node device {}", kind(event), event.name);
+    let mut more = vec![Field::new("device", "Device", event.name.as_str())];
+    if let NodeDeviceEventKind::Lifecycle(what) = event.kind {
+        line.push_str(&format!(": {what}"));
+        more.push(Field::new("type", "Type", what.text()));
     }
-}
-
-fn record(event: &NodeDeviceEvent) -> Record {
-    let what = match event.kind {
-        NodeDeviceEventKind::Lifecycle(what) => Some(what.text()),
-        _ => None,
-    };
-    vec![
-        Field::new("sequence", "Sequence", event.sequence),
-        Field::new("time", "Time", time::rfc3339(event.time)),
-        Field::new("event", "Event", kind(event)),
-        Field::new("device", "Device", event.name.as_str()),
-        Field::new("type", "Type", what),
-    ]
+    Shown::new(event.sequence, event.time, kind(event), line, more)
 }

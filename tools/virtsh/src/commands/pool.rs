@@ -10,13 +10,13 @@ use virt_core::{
 
 pub(super) use make::{POOL_CREATE, POOL_CREATE_AS, POOL_DEFINE, POOL_DEFINE_AS, escaped as make_escaped};
 
-use super::follow;
+use super::follow::{self, Shown};
 use crate::command::{Command, Opt, Outcome, Values};
 use crate::failure::{Context as _, Failure, FailureKind};
 use crate::grammar::Arguments;
 use crate::output::{Column, Field, Format, Record, Reply, Table};
 use crate::shell::Shell;
-use crate::{progress, time, xml};
+use crate::{progress, xml};
 
 pub(super) const POOL: Opt = Opt::text("pool", "pool name or uuid").required();
 pub(super) const BUILD: Opt = Opt::flag("build", "build the pool as normal");
@@ -416,31 +416,24 @@ fn event(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     let wanted = follow::wanted(arguments, &KINDS)?;
     let only = if arguments.has("pool") { Some(pool(shell, arguments, "pool")?.uuid()) } else { None };
     let events = shell.connection()?.storage_pool_events().context(|| "Failed to register for events")?;
-    let timestamp = arguments.has("timestamp");
-    follow::follow(shell, arguments, events, |shell, event| {
-        let (kind, rest) = match event.kind {
-            StoragePoolEventKind::Lifecycle(what) => (KINDS[0], format!(": {what}")),
-            StoragePoolEventKind::Refresh => (KINDS[1], String::new()),
-            _ => return false,
+    follow::follow(shell, arguments, events, |event| {
+        let kind = match event.kind {
+            StoragePoolEventKind::Lifecycle(_) => KINDS[0],
+            StoragePoolEventKind::Refresh => KINDS[1],
+            _ => return None,
         };
         if kind != wanted || only.is_some_and(|uuid| uuid != event.uuid) {
-            return false;
+            return None;
         }
-        let mut line = format!("event '{kind}' for storage pool {}{rest}", event.name);
-        if timestamp {
-            line.insert_str(0, &format!("{}: ", time::stamp(event.time)));
-        }
-        let mut record: Record = vec![
-            Field::new("time", "Time", time::rfc3339(event.time)),
-            Field::new("sequence", "Sequence", event.sequence),
+        let mut line = format!("event '{kind}' for storage pool {}", event.name);
+        let mut more: Record = vec![
             Field::new("name", "Name", event.name.as_str()),
             Field::new("uuid", "UUID", event.uuid.to_string()),
-            Field::new("kind", "Kind", kind),
         ];
         if let StoragePoolEventKind::Lifecycle(what) = event.kind {
-            record.push(Field::new("event", "Event", what.text()));
+            line.push_str(&format!(": {what}"));
+            more.push(Field::new("type", "Type", what.text()));
         }
-        shell.output.stream(&line, &record);
-        true
+        Some(Shown::new(event.sequence, event.time, kind, line, more))
     })
 }

@@ -6,13 +6,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use virt_core::{DefineSecret, ListSecrets, Secret, SecretEventKind, SecretUsageKind, SecretValue, Uuid};
 
-use super::follow;
+use super::follow::{self, Shown};
 use crate::command::{Command, Opt, Outcome, Values};
 use crate::failure::{Context as _, Failure};
 use crate::grammar::Arguments;
 use crate::output::{Column, Field, Format, Record, Reply, Table};
 use crate::shell::Shell;
-use crate::{time, xml};
+use crate::xml;
 
 const SECRET: Opt = Opt::text("secret", "secret UUID").required();
 
@@ -241,30 +241,21 @@ fn event(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     let wanted = follow::wanted(arguments, &KINDS)?;
     let only = if arguments.has("secret") { Some(secret(shell, arguments)?.uuid()) } else { None };
     let events = shell.connection()?.secret_events().context(|| "Failed to register for events")?;
-    let timestamp = arguments.has("timestamp");
-    follow::follow(shell, arguments, events, |shell, event| {
-        let (kind, rest) = match event.kind {
-            SecretEventKind::Lifecycle(what) => (KINDS[0], format!(": {what}")),
-            SecretEventKind::ValueChanged => (KINDS[1], String::new()),
-            _ => return false,
+    follow::follow(shell, arguments, events, |event| {
+        let kind = match event.kind {
+            SecretEventKind::Lifecycle(_) => KINDS[0],
+            SecretEventKind::ValueChanged => KINDS[1],
+            _ => return None,
         };
         if kind != wanted || only.is_some_and(|uuid| uuid != event.uuid) {
-            return false;
+            return None;
         }
-        let mut line = format!("event '{kind}' for secret {}{rest}", event.uuid);
-        if timestamp {
-            line.insert_str(0, &format!("{}: ", time::stamp(event.time)));
-        }
-        let mut record: Record = vec![
-            Field::new("time", "Time", time::rfc3339(event.time)),
-            Field::new("sequence", "Sequence", event.sequence),
-            Field::new("uuid", "UUID", event.uuid.to_string()),
-            Field::new("kind", "Kind", kind),
-        ];
+        let mut line = format!("event '{kind}' for secret {}", event.uuid);
+        let mut more: Record = vec![Field::new("uuid", "UUID", event.uuid.to_string())];
         if let SecretEventKind::Lifecycle(what) = event.kind {
-            record.push(Field::new("event", "Event", what.text()));
+            line.push_str(&format!(": {what}"));
+            more.push(Field::new("type", "Type", what.text()));
         }
-        shell.output.stream(&line, &record);
-        true
+        Some(Shown::new(event.sequence, event.time, kind, line, more))
     })
 }
