@@ -60,7 +60,7 @@ impl Tree {
     /// When a text in it has no place in XML, a control character mostly.
     pub fn written<T: Element>(model: &T, options: FormatOptions) -> Result<Self> {
         let raw: RawElement = xml::to_string(model, options).parse()?;
-        Ok(Self::build(raw, |shape| T::describe(None, shape)))
+        Ok(Self::build(raw, |shape| T::describe(None, shape), &mut Vec::new()))
     }
 
     /// The model of this tree: the syntax alone, as [`xml::from_str`] reads it.
@@ -129,27 +129,35 @@ impl Tree {
         Self { name: raw.name.clone(), foreign: Some(raw), ..Self::default() }
     }
 
-    fn build(raw: RawElement, describe: Describe) -> Self {
+    /// `around` are the declarations of namespaces that hold where it is.
+    fn build(raw: RawElement, describe: Describe, around: &mut Vec<(String, String)>) -> Self {
         let known = |(name, uri): &(String, String)| {
             let prefix = name.strip_prefix("xmlns:");
             prefix.is_none_or(|prefix| xml::namespace(prefix) != Some(uri.as_str()))
         };
+        let outer = around.len();
+        let declares = |(name, _): &&(String, String)| name == "xmlns" || name.starts_with("xmlns:");
+        around.extend(raw.attributes.iter().filter(declares).cloned());
         let mut this = Self { name: raw.name, ..Self::default() };
         this.attrs = raw.attributes.into_iter().filter(known).collect();
         let shape = this.shape(describe);
         for node in raw.content {
             match node {
                 RawNode::Text(text) => this.text += &text,
-                RawNode::Element(child) => {
+                RawNode::Element(mut child) => {
                     let inside = shape.find_child(&child.name).map(|child| child.inside);
                     this.children.push(match inside.filter(|inside| !is_foreign(*inside)) {
-                        Some(inside) => Self::build(child, inside),
-                        None => Self::foreign(child),
+                        Some(inside) => Self::build(child, inside, around),
+                        None => {
+                            child.declare(around.iter().rev().cloned());
+                            Self::foreign(child)
+                        }
                     });
                 }
                 RawNode::Comment(_) | RawNode::Instruction(..) => {}
             }
         }
+        around.truncate(outer);
         this
     }
 

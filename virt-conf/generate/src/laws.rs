@@ -27,6 +27,14 @@ fn is_drive_for_more_than_files(disk: &str) -> bool {
 /// What libvirt itself refuses to read again after it wrote it: the sentence, and why.
 const REFUSED: &[(&str, &str)] = &[
     ("missing disk backing store source", "libvirt writes no source that says nothing, and asks for one"),
+    (
+        "missing source information for device",
+        "libvirt writes no source of a volume without a name, and asks for one",
+    ),
+    (
+        "'peak' and 'burst' require 'average' attribute",
+        "libvirt takes an average of zero for one, does not write it, and keeps the others beside a floor",
+    ),
     ("missing type id attribute", "libvirt reads a definition, and writes what runs: nothing yet"),
 ];
 

@@ -103,19 +103,12 @@ impl Domain {
         Ok(())
     }
 
-    fn has_iothread(&self, id: u32) -> bool {
-        match self.iothreadids.list.is_empty() {
-            true => (1..=self.iothreads).contains(&id),
-            false => self.iothreadids.list.iter().any(|thread| thread.id == id),
-        }
-    }
-
-    /// The ids of the I/O threads, in the order in which they are set up.
+    /// Where the I/O thread with this id stands in the order in which they are set up; nothing where there is none.
     #[must_use]
-    pub fn iothread_ids(&self) -> Vec<u32> {
+    pub fn iothread_position(&self, id: u32) -> Option<usize> {
         match self.iothreadids.list.is_empty() {
-            true => (1..=self.iothreads).collect(),
-            false => self.iothreadids.list.iter().map(|thread| thread.id).collect(),
+            true => (1..=self.iothreads).contains(&id).then(|| id as usize - 1),
+            false => self.iothreadids.list.iter().position(|thread| thread.id == id),
         }
     }
 
@@ -130,22 +123,22 @@ impl Domain {
             let error = internal(format!("duplicate vcpupin for vcpu '{id}'"));
             return Err(error.within(format_args!("cputune/vcpupin[@vcpu='{id}'][2]")));
         }
-        let order = self.iothread_ids();
         for pin in &self.cputune.iothreadpins {
-            if !order.contains(&pin.iothread) {
+            if self.iothread_position(pin.iothread).is_none() {
                 let error = unsupported(format!("Cannot find 'iothread' : {}", pin.iothread));
                 return Err(
                     error.within(format_args!("cputune/iothreadpin[@iothread='{}']/@iothread", pin.iothread))
                 );
             }
         }
-        let pins = &mut self.cputune.iothreadpins;
-        pins.sort_by_key(|pin| order.iter().position(|id| *id == pin.iothread));
+        let mut pins = std::mem::take(&mut self.cputune.iothreadpins);
+        pins.sort_by_key(|pin| self.iothread_position(pin.iothread));
         if let Some(pair) = pins.windows(2).find(|pair| pair[0].iothread == pair[1].iothread) {
             let id = pair[0].iothread;
             let error = internal(format!("duplicate iothreadpin for same iothread '{id}'"));
             return Err(error.within(format_args!("cputune/iothreadpin[@iothread='{id}'][2]")));
         }
+        self.cputune.iothreadpins = pins;
         Ok(())
     }
 
@@ -175,7 +168,7 @@ impl Domain {
             let placed =
                 |error: Error| error.within("@iothreads").within_nth("iothreadsched", at).within("cputune");
             for id in entry.iothreads.iter() {
-                if !self.has_iothread(id) {
+                if self.iothread_position(id).is_none() {
                     return Err(placed(unsupported(format!("Cannot find 'iothread' : {id}"))));
                 }
                 if iothreads.insert(id, entry.scheduler).is_some() {
@@ -183,12 +176,10 @@ impl Domain {
                 }
             }
         }
-        self.cputune.iothreadscheds = self
-            .iothread_ids()
-            .into_iter()
-            .filter_map(|id| Some((id, iothreads.remove(&id)?)))
-            .map(|(id, scheduler)| IoThreadScheduler { iothreads: Bitmap::from_iter([id]), scheduler })
-            .collect();
+        let mut iothreads: Vec<(u32, Scheduler)> = iothreads.into_iter().collect();
+        iothreads.sort_by_key(|(id, _)| self.iothread_position(*id));
+        let one = |(id, scheduler)| IoThreadScheduler { iothreads: Bitmap::from_iter([id]), scheduler };
+        self.cputune.iothreadscheds = iothreads.into_iter().map(one).collect();
         Ok(())
     }
 

@@ -123,7 +123,7 @@ impl QemuHooks<'_> {
         )?;
         let Some(threads) = &driver.iothreads else {
             let id = driver.iothread;
-            return refuse_if(!domain.iothread_ids().contains(&id), "driver/@iothread", || {
+            return refuse_if(domain.iothread_position(id).is_none(), "driver/@iothread", || {
                 format!("controller iothread '{id}' not defined in iothreadid")
             });
         };

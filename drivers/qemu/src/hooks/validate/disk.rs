@@ -173,7 +173,7 @@ impl QemuHooks<'_> {
         })?;
         let Some(threads) = &driver.iothreads else {
             let id = driver.iothread;
-            return refuse_if(!domain.iothread_ids().contains(&id), "driver/@iothread", || {
+            return refuse_if(domain.iothread_position(id).is_none(), "driver/@iothread", || {
                 format!("Disk iothread '{id}' not defined in iothreadid")
             });
         };
@@ -327,7 +327,6 @@ fn check_serial(disk: &Disk) -> Result<()> {
 
 /// Each queue is served by one thread, and each thread that is named exists.
 pub(super) fn check_iothread_mapping(threads: &IoThreads, queues: u32, domain: &Domain) -> Result<()> {
-    let known = domain.iothread_ids();
     let mapped = threads.iothreads.first().is_some_and(|first| !first.queues.is_empty());
     refuse_if(
         mapped && queues == 0,
@@ -340,7 +339,9 @@ pub(super) fn check_iothread_mapping(threads: &IoThreads, queues: u32, domain: &
         let id = thread.id;
         let check = || {
             refuse_if(seen.contains(&id), "@id", || format!("duplicate mapping for iothread '{id}'"))?;
-            refuse_if(!known.contains(&id), "@id", || format!("iothread '{id}' not defined in iothreadid"))?;
+            refuse_if(domain.iothread_position(id).is_none(), "@id", || {
+                format!("iothread '{id}' not defined in iothreadid")
+            })?;
             refuse_if(
                 mapped == thread.queues.is_empty(),
                 "queue",
