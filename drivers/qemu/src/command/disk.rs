@@ -33,8 +33,12 @@ impl Builder<'_, '_> {
             .iter()
             .rev()
             .map(|disk| {
-                let is_node = has_medium(&disk.source) && disk.target.bus != Some(DiskBus::Sd);
-                let image = is_node.then(|| Image::of_disk(disk, tuning_of(disk), numbers));
+                // An empty drive keeps its numbers for the medium to come.
+                let takes_nodes = disk.target.bus != Some(DiskBus::Sd)
+                    && !matches!(disk.source, DiskSource::VhostUser(_));
+                let image = takes_nodes
+                    .then(|| Image::of_disk(disk, tuning_of(disk), numbers))
+                    .filter(|_| has_medium(&disk.source));
                 let filters: Vec<_> = disk
                     .throttlefilters
                     .filters

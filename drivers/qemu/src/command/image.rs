@@ -185,10 +185,7 @@ impl<'a> Image<'a> {
         self.force_format
             || self.readonly && one_for_writing
             || self.is_encrypted_by_qemu()
-            || !matches!(
-                self.format,
-                StorageFormat::Raw | StorageFormat::None | StorageFormat::Fat | StorageFormat::Dir
-            )
+            || !matches!(self.format, StorageFormat::Raw | StorageFormat::None | StorageFormat::Dir)
     }
 
     /// The node of the storage.

@@ -33,7 +33,7 @@ impl Builder<'_, '_> {
             DiskSource::Dir(dir) => driver("vvfat")
                 .text("dir", dir.dir.clone().unwrap_or_default())
                 .flag("floppy", image.tuning.floppy)
-                .flag("rw", !image.readonly && image.format != virt_conf::model::StorageFormat::Fat),
+                .flag("rw", !image.readonly),
             DiskSource::Nvme(nvme) => driver("nvme")
                 .text("device", nvme.address.unwrap_or_default().slot.to_string())
                 .number("namespace", nvme.namespace.unwrap_or(1)),

@@ -4,11 +4,12 @@ use virt_conf::model::storage_pool::StoragePoolKind;
 use virt_conf::model::storage_volume::VolumeKind;
 use virt_conf::model::{
     BlockDiskSource, DirDiskSource, Disk, DiskSource, Domain, FileDiskSource, NetworkDiskProtocol,
-    NetworkDiskSource, NetworkHost, StoragePool, VolumeDiskSource, VolumeMode,
+    NetworkDiskSource, NetworkHost, SourceCommon, StorageFormat, StoragePool, VolumeDiskSource, VolumeMode,
 };
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::builder::{internal, unsupported};
+use crate::hooks::check_disk_format;
 
 /// A volume of a storage pool that runs.
 #[derive(Clone, Debug)]
@@ -41,13 +42,20 @@ pub fn with_volumes(
         let (Some(pool), Some(volume)) = (&source.pool, &source.volume) else { continue };
         let found = find(pool, volume)?;
         let source = translated(disk, source, &found)?;
+        disk.driver.format = disk.driver.format.or(match source {
+            DiskSource::Dir(_) => Some(StorageFormat::Fat),
+            _ => Some(StorageFormat::Raw),
+        });
+        // Whoever opens a volume is the pool's user, whatever the disk says.
+        disk.auth = None;
         disk.source = source;
+        check_disk_format(disk)?;
     }
     Ok(domain)
 }
 
 fn translated(disk: &Disk, source: &VolumeDiskSource, found: &FoundVolume) -> Result<DiskSource> {
-    let common = source.common.clone();
+    let common = SourceCommon { auth: None, ..source.common.clone() };
     let path = Some(found.path.clone());
     let iscsi = match &found.pool.kind {
         StoragePoolKind::Iscsi(pool) | StoragePoolKind::IscsiDirect(pool) => Some(&pool.source),
@@ -67,12 +75,10 @@ fn translated(disk: &Disk, source: &VolumeDiskSource, found: &FoundVolume) -> Re
         // A volume is called after its host, bus, target and unit; its unit is what the target knows.
         let unit = source.volume.as_deref().and_then(|name| name.rsplit(':').next()).unwrap_or_default();
         let mut common = common;
-        if let (Some(auth), None) = (&pool.auth, &common.auth) {
-            common.auth = Some(virt_conf::model::StorageAuth {
-                username: Some(auth.username.clone()),
-                secret: Some(auth.secret.clone()),
-            });
-        }
+        common.auth = pool.auth.as_ref().map(|auth| virt_conf::model::StorageAuth {
+            username: Some(auth.username.clone()),
+            secret: Some(auth.secret.clone()),
+        });
         return Ok(DiskSource::Network(Box::new(NetworkDiskSource {
             protocol: Some(NetworkDiskProtocol::Iscsi),
             name: Some(format!("{target}/{unit}")),
@@ -110,14 +116,18 @@ mod tests {
     use super::*;
 
     fn source(pool: &str, disk: &str, kind: VolumeKind) -> Result<DiskSource> {
+        disk_of(pool, disk, "<readonly/>", kind).map(|disk| disk.source)
+    }
+
+    fn disk_of(pool: &str, source: &str, rest: &str, kind: VolumeKind) -> Result<Disk> {
         let text = format!(
-            "<domain type='qemu'><name>g</name><memory>1</memory><os><type>hvm</type></os><devices>\
-             <disk type='volume'><source pool='p' volume='unit:0:0:7' {disk}/><target dev='vda'/></disk></devices></domain>"
+            "<domain type='qemu'><name>g</name><memory>1</memory><os><type>hvm</type></os><devices><disk type='volume'>\
+             <source pool='p' volume='unit:0:0:7' {source}/><target dev='vda'/>{rest}</disk></devices></domain>"
         );
         let domain = Domain::parse(&text, &virt_conf::xml::ParseOptions::inactive())?;
         let pool: StoragePool = pool.parse()?;
         let find = |_: &str, _: &str| Ok(FoundVolume { pool: pool.clone(), kind, path: "/srv/v".to_owned() });
-        with_volumes(&domain, find).map(|domain| domain.devices.disks[0].source.clone())
+        with_volumes(&domain, find).map(|domain| domain.devices.disks[0].clone())
     }
 
     const DIR: &str = "<pool type='dir'><name>p</name><target><path>/srv</path></target></pool>";
@@ -139,5 +149,26 @@ mod tests {
             "{error}"
         );
         assert!(source(DIR, "", VolumeKind::Network).is_err());
+    }
+
+    #[test]
+    fn a_directory_is_a_disk_with_a_fat_that_is_only_read() {
+        let format = |kind| disk_of(DIR, "", "<readonly/>", kind).unwrap().driver.format;
+        assert_eq!(format(VolumeKind::Dir), Some(StorageFormat::Fat));
+        assert_eq!(format(VolumeKind::File), Some(StorageFormat::Raw));
+        let error = disk_of(DIR, "", "", VolumeKind::Dir).unwrap_err().to_string();
+        assert!(error.ends_with("virtual FAT storage can't be accessed in read-write mode"), "{error}");
+    }
+
+    #[test]
+    fn the_pool_says_as_whom_its_servers_are_used() {
+        let own = "<auth username='mine'><secret type='iscsi' usage='u'/></auth>";
+        let disk = disk_of(ISCSI, "mode='direct'", own, VolumeKind::Block).unwrap();
+        assert!(disk.auth.is_none() && disk.source.common().unwrap().auth.is_none());
+        let auth = "<auth type='chap' username='theirs'><secret usage='u'/></auth></source>";
+        let pool = ISCSI.replace("</source>", auth);
+        let disk = disk_of(&pool, "mode='direct'", own, VolumeKind::Block).unwrap();
+        let used = disk.source.common().unwrap().auth.as_ref().unwrap();
+        assert_eq!(used.username.as_deref(), Some("theirs"));
     }
 }

@@ -11,6 +11,7 @@ mod sockets;
 mod validate;
 
 pub use audio::HostAudio;
+pub(crate) use validate::check_disk_format;
 pub use firmware::{FirmwareDescription, FirmwareOffer};
 
 use virt_conf::domain::{DeviceMut, DeviceRef, DomainHooks, Features};

@@ -75,9 +75,6 @@ impl Domain {
         if disk.target.tray == Some(DiskTray::Closed) {
             disk.target.tray = None;
         }
-        if disk.target.bus == Some(DiskBus::Scsi) {
-            disk.target.removable = None;
-        }
         complete_source(&mut disk.source);
         let mut below = disk.backing_store.as_mut();
         while let Some(layer) = below {

@@ -20,6 +20,8 @@ mod storage;
 mod tpm;
 mod watchdog;
 
+pub(crate) use storage::check_disk_format;
+
 use virt_conf::domain::DeviceRef;
 use virt_conf::model::{Domain, Graphics, MemoryAccess};
 use virt_conf::xml::Within;

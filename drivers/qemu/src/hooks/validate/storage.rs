@@ -148,6 +148,15 @@ impl QemuHooks<'_> {
     }
 }
 
+/// Whether QEMU has the format of a disk's image, for storage of that type.
+///
+/// # Errors
+///
+/// libvirt's sentence where it has not.
+pub(crate) fn check_disk_format(disk: &Disk) -> Result<()> {
+    check_format(&Image::of_disk(disk))
+}
+
 fn check_format(image: &Image<'_>) -> Result<()> {
     let dir = matches!(image.source, DiskSource::Dir(_));
     let volume = matches!(image.source, DiskSource::Volume(_));

@@ -267,8 +267,8 @@ pub struct DiskTarget {
     /// Removable media: whether the tray is open; default: closed.
     #[xml(attr)]
     pub tray: Option<DiskTray>,
-    /// USB and SCSI: whether the guest sees a removable disk; default: off.
-    #[xml(attr)]
+    /// USB and SCSI: whether the guest sees a removable disk; default: off. Only USB disks are written with it, as by libvirt.
+    #[xml(attr, write_if = DiskTarget::is_usb)]
     pub removable: Option<Switch>,
     /// Revolutions a minute, 1 for a solid-state disk; 0: not reported.
     #[xml(attr = "rotation_rate", omit)]
@@ -277,6 +277,12 @@ pub struct DiskTarget {
     /// 11.10.
     #[xml(attr)]
     pub dpofua: Option<Switch>,
+}
+
+impl DiskTarget {
+    fn is_usb(&self) -> bool {
+        self.bus == Some(DiskBus::Usb)
+    }
 }
 
 /// Buses of disks.
