@@ -1,5 +1,6 @@
 //! A root of a test's own, and a guest in it.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -205,7 +206,55 @@ pub(crate) fn wait_for_reboot(events: &mut Events) {
     }
 }
 
-/// Reads the console until `text` appears.
+/// A guest's shell, on its console.
+pub(crate) struct Shell {
+    console: Stream,
+    number: u32,
+}
+
+impl Shell {
+    /// Of a guest that is started with its console open before it says a word: what nobody reads is lost. Waits until it
+    /// is up.
+    pub(crate) fn boot(domain: &Domain) -> Self {
+        domain.start(virt_core::StartDomain::PAUSED).expect("started");
+        let console = domain.open_console(None, virt_core::OpenConsole::empty()).expect("a console");
+        let mut console = console.with_timeout(PATIENCE);
+        domain.resume().expect("resumed");
+        read_until(&mut console, Guest::READY);
+        Self { console, number: 0 }
+    }
+
+    /// What a command prints in the guest.
+    pub(crate) fn run(&mut self, command: &str) -> String {
+        self.number += 1;
+        let mark = format!("end-{}", self.number);
+        // Split, so that the echo of the command is not taken for its end.
+        let line = format!("{command}; echo ' en''d-{}'\n", self.number);
+        self.console.write_all(line.as_bytes()).expect("sent");
+        read_until(&mut self.console, &format!(" {mark}"))
+    }
+
+    /// Whether a command succeeds in the guest.
+    pub(crate) fn succeeds(&mut self, command: &str) -> bool {
+        self.run(&format!("{command} >/dev/null 2>&1 && echo 'su''cceeded'")).contains("succeeded")
+    }
+
+    /// Has the guest ask for an address for this card, and take it.
+    pub(crate) fn dhcp(&mut self, card: &str, hostname: &str) -> String {
+        self.run(LEASE);
+        self.run(&format!(
+            "ip link set {card} up; udhcpc -i {card} -n -q -t 10 -s /tmp/lease -x hostname:{hostname}"
+        ))
+    }
+}
+
+/// What `udhcpc` runs: it takes over the address and the way out, and remembers the name server.
+const LEASE: &str = "cat > /tmp/lease <<'X'\n#!/bin/sh\n[ -n \"$ip\" ] || exit 0\nip addr flush dev $interface\n\
+    ip addr add $ip/$mask dev $interface\n[ -n \"$router\" ] && ip route add default via $router\n\
+    echo nameserver $dns > /etc/resolv.conf\nX\nchmod +x /tmp/lease";
+
+/// Reads the console until `text` appears. What came with it is in the answer, and not read again: whoever waits for two
+/// texts in turn waits in vain for the second where both came at once.
 pub(crate) fn read_until(console: &mut Stream, text: &str) -> String {
     let mut seen = String::new();
     while !seen.contains(text) {

@@ -10,23 +10,18 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, unshare};
 use virt_core::{
     Affect, Connection, DefineDomain, DefineNetwork, DestroyDomain, Domain, DomainXml, Network,
-    NetworkChange, NetworkCommand, NetworkPart, OpenConsole, StartDomain, Stream,
+    NetworkChange, NetworkCommand, NetworkPart,
 };
 use virt_tests::guest::{self, Guest};
 use virt_tests::skip;
 
-use crate::lab::{SERIAL, files, open, read_until, uri};
+use crate::lab::{SERIAL, Shell, files, open, uri};
 
 const NETWORK: &str =
     "<network><name>lab</name><forward mode='nat'/><bridge name='lab0'/><domain name='lab.test'/>
   <dns><host ip='10.77.0.200'><hostname>gate</hostname></host></dns>
   <ip address='10.77.0.1' prefix='24'><dhcp><range start='10.77.0.2' end='10.77.0.99'/></dhcp></ip>
   <portgroup name='alone'><port isolated='yes'/></portgroup></network>";
-
-/// What `udhcpc` runs: it takes over the address and the way out, and remembers the name server.
-const LEASE: &str = "cat > /tmp/lease <<'X'\n#!/bin/sh\n[ -n \"$ip\" ] || exit 0\nip addr flush dev $interface\n\
-    ip addr add $ip/$mask dev $interface\n[ -n \"$router\" ] && ip route add default via $router\n\
-    echo nameserver $dns > /etc/resolv.conf\nX\nchmod +x /tmp/lease";
 
 fn ip(words: &str) -> Result<String, String> {
     let output =
@@ -85,8 +80,7 @@ impl Outside {
 /// A guest with a card on the network.
 struct Member {
     domain: Domain,
-    console: Stream,
-    number: u32,
+    shell: Shell,
 }
 
 impl Member {
@@ -103,33 +97,12 @@ impl Member {
             Guest::COMMAND_LINE,
         );
         let domain = connection.define_domain(&xml, DefineDomain::empty()).expect("defined");
-        domain.start(StartDomain::empty()).expect("started");
-        let console = domain.open_console(None, OpenConsole::empty()).expect("a console");
-        let mut this = Self { domain, console, number: 0 };
-        read_until(&mut this.console, Guest::READY);
-        this.run(LEASE);
-        this
-    }
-
-    /// What a command prints in the guest.
-    fn run(&mut self, command: &str) -> String {
-        self.number += 1;
-        let mark = format!("end-{}", self.number);
-        // Split, so that the echo of the command is not taken for its end.
-        let line = format!("{command}; echo ' en''d-{}'\n", self.number);
-        self.console.write_all(line.as_bytes()).expect("sent");
-        read_until(&mut self.console, &format!(" {mark}"))
+        let shell = Shell::boot(&domain);
+        Self { domain, shell }
     }
 
     fn has_lease(&mut self, hostname: &str) -> String {
-        self.run(&format!(
-            "ip link set eth0 up; udhcpc -i eth0 -n -q -t 10 -s /tmp/lease -x hostname:{hostname}"
-        ))
-    }
-
-    /// Whether a command succeeds in the guest.
-    fn succeeds(&mut self, command: &str) -> bool {
-        self.run(&format!("{command} >/dev/null 2>&1 && echo 'su''cceeded'")).contains("succeeded")
+        self.shell.dhcp("eth0", hostname)
     }
 }
 
@@ -177,13 +150,13 @@ fn guests_on_a_network_reach_the_world_and_each_other_but_not_those_that_are_iso
     let mut web = Member::boot(&connection, &guest, "web", "52:54:00:00:77:01", "");
     gets_a_lease(&network, &mut web);
     reaches_the_world(&outside, &mut web, &address_of(&network, "52:54:00:00:77:01"));
-    let answer = web.run("nslookup gate.lab.test 10.77.0.1");
+    let answer = web.shell.run("nslookup gate.lab.test 10.77.0.1");
     assert!(answer.contains("10.77.0.200"), "the network's names are answered: {answer}");
 
     let mut db = Member::boot(&connection, &guest, "db", "52:54:00:00:77:02", "");
     db.has_lease("db");
     let address = address_of(&network, "52:54:00:00:77:02");
-    assert!(web.succeeds(&format!("ping -c 1 -W 5 {address}")), "guests reach each other");
+    assert!(web.shell.succeeds(&format!("ping -c 1 -W 5 {address}")), "guests reach each other");
     the_live_document_says_where_it_is(&network, &db);
 
     // On isolated ports, neither reaches the other, but both the gateway.
@@ -193,8 +166,8 @@ fn guests_on_a_network_reach_the_world_and_each_other_but_not_those_that_are_iso
     one.has_lease("one");
     two.has_lease("two");
     let address = address_of(&network, "52:54:00:00:77:04");
-    assert!(one.succeeds("ping -c 1 -W 5 10.77.0.1"), "an isolated guest reaches the gateway");
-    assert!(!one.succeeds(&format!("ping -c 1 -W 2 {address}")), "isolated guests reached each other");
+    assert!(one.shell.succeeds("ping -c 1 -W 5 10.77.0.1"), "an isolated guest reaches the gateway");
+    assert!(!one.shell.succeeds(&format!("ping -c 1 -W 2 {address}")), "isolated guests reached each other");
     drop((one, two));
 
     network.destroy().expect("stopped");
@@ -213,7 +186,7 @@ fn gets_a_lease(network: &Network, guest: &mut Member) {
     let [lease] = leases.as_slice() else { panic!("{leases:?}, and the guest said:\n{seen}") };
     assert_eq!(lease.hostname.as_deref(), Some("web"));
     assert!(lease.address.starts_with("10.77.0.") && lease.prefix == 24, "{lease:?}");
-    assert!(guest.succeeds("ping -c 1 -W 5 10.77.0.1"), "the gateway answers");
+    assert!(guest.shell.succeeds("ping -c 1 -W 5 10.77.0.1"), "the gateway answers");
     // Another address for the next lease, without a restart.
     let change = NetworkChange {
         command: NetworkCommand::AddLast,
@@ -232,10 +205,10 @@ fn reaches_the_world(outside: &Outside, guest: &mut Member, own: &str) {
         stream.write_all(b"hello from outside\n").expect("written");
         from.ip().to_string()
     });
-    let heard = guest.run("nc -w 10 198.51.100.2 7777 </dev/null");
+    let heard = guest.shell.run("nc -w 10 198.51.100.2 7777 </dev/null");
     assert!(heard.contains("hello from outside"), "{heard}");
     assert_eq!(server.join().expect("served"), "198.51.100.1");
-    guest.run("sh -c '(echo hidden | nc -l -p 80) >/dev/null 2>&1 &'");
+    guest.shell.run("sh -c '(echo hidden | nc -l -p 80) >/dev/null 2>&1 &'");
     let address = format!("{own}:80").parse().expect("an address");
     let reached = outside.ask(move || {
         let _ = ip("route add 10.77.0.0/24 via 198.51.100.1");

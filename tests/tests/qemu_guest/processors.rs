@@ -1,31 +1,22 @@
 //! vCPUs that are plugged into a running guest, and taken out again.
 
-use std::io::Write;
-
-use virt_core::{DestroyDomain, OpenConsole, StartDomain, Stream, VcpuFlags};
+use virt_core::{DestroyDomain, VcpuFlags};
 use virt_tests::skip;
 
-use crate::lab::{Lab, PATIENCE, SERIAL, read_until};
+use crate::lab::{Lab, SERIAL, Shell};
 
 /// What a guest's kernel does on real hardware when a vCPU is to go. Under emulation Linux knows of no CPU but those
 /// that it booted with, so a program in the guest lets go of it: selects the vCPU in the machine's registers, and says
 /// that it is unused.
-fn let_go(console: &mut Stream, vcpu: u32) {
-    let command = format!(
-        "(sleep 1; printf '\\00{vcpu}' | dd of=/dev/port bs=1 seek=3288; printf '\\010' | dd of=/dev/port bs=1 seek=3292) &\n"
-    );
-    console.write_all(command.as_bytes()).expect("sent");
+fn let_go(guest: &mut Shell, vcpu: u32) {
+    let select = format!("printf '\\00{vcpu}' | dd of=/dev/port bs=1 seek=3288");
+    guest.run(&format!("{{ (sleep 1; {select}; printf '\\010' | dd of=/dev/port bs=1 seek=3292) & }}"));
 }
 
-/// Starts the guest and waits until its shell listens.
-fn boot(lab: &Lab, sign: &str) -> Stream {
-    lab.domain.start(StartDomain::PAUSED).expect("started");
-    let console = lab.domain.open_console(None, OpenConsole::empty()).expect("opened");
-    let mut console = console.with_timeout(PATIENCE);
-    lab.domain.resume().expect("resumed");
-    read_until(&mut console, sign);
-    read_until(&mut console, "tiny# ");
-    console
+/// How many processors the guest's kernel runs.
+fn count(guest: &mut Shell) -> u32 {
+    let seen = guest.run("nproc");
+    seen.lines().find_map(|line| line.trim().parse().ok()).unwrap_or_else(|| panic!("no number in {seen}"))
 }
 
 #[test]
@@ -35,7 +26,8 @@ fn a_vcpu_comes_and_goes() {
         Err(reason) => skip!("{reason}"),
     };
     let domain = &lab.domain;
-    let mut console = boot(&lab, "1 CPU,");
+    let mut guest = Shell::boot(domain);
+    assert_eq!(count(&mut guest), 1);
     domain.set_vcpus(2, VcpuFlags::LIVE).expect("plugged");
     assert_eq!(domain.vcpus(VcpuFlags::LIVE).expect("known"), 2);
     // A guest that keeps it.
@@ -45,7 +37,7 @@ fn a_vcpu_comes_and_goes() {
         "Timed out during operation: vcpu unplug request timed out. Unplug result must be manually inspected in the domain"
     );
     assert_eq!(domain.vcpus(VcpuFlags::LIVE).expect("known"), 2);
-    let_go(&mut console, 1);
+    let_go(&mut guest, 1);
     domain.set_vcpus(1, VcpuFlags::LIVE).expect("taken out");
     assert_eq!(domain.vcpus(VcpuFlags::LIVE).expect("known"), 1);
     domain.destroy(DestroyDomain::empty()).expect("destroyed");
@@ -61,7 +53,9 @@ fn a_guest_is_born_with_vcpus_that_can_go() {
         Err(reason) => skip!("{reason}"),
     };
     // One of them was plugged in before the guest ran an instruction.
-    drop(boot(&lab, "2 CPU,"));
+    let mut guest = Shell::boot(&lab.domain);
+    assert_eq!(count(&mut guest), 2);
+    drop(guest);
     assert_eq!(lab.domain.vcpus(VcpuFlags::LIVE).expect("known"), 2);
     lab.domain.destroy(DestroyDomain::empty()).expect("destroyed");
     lab.assert_clean();

@@ -34,8 +34,8 @@ impl Builder<'_, '_> {
             .rev()
             .map(|disk| {
                 // An empty drive keeps its numbers for the medium to come.
-                let takes_nodes = disk.target.bus != Some(DiskBus::Sd)
-                    && !matches!(disk.source, DiskSource::VhostUser(_));
+                let takes_nodes =
+                    disk.target.bus != Some(DiskBus::Sd) && !matches!(disk.source, DiskSource::VhostUser(_));
                 let image = takes_nodes
                     .then(|| Image::of_disk(disk, tuning_of(disk), numbers))
                     .filter(|_| has_medium(&disk.source));

@@ -11,8 +11,8 @@ mod sockets;
 mod validate;
 
 pub use audio::HostAudio;
-pub(crate) use validate::check_disk_format;
 pub use firmware::{FirmwareDescription, FirmwareOffer};
+pub(crate) use validate::check_disk_format;
 
 use virt_conf::domain::{DeviceMut, DeviceRef, DomainHooks, Features};
 use virt_conf::model::{ControllerKind, Domain, PciSlot, Switch, VcpuState};

@@ -7,7 +7,7 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::host_devices::{lease_hostdev, lease_interface};
 use super::images::own_images;
-use super::prepare::{Numbers, step_of, tap_of};
+use super::prepare::{Numbers, refuse_unserved, step_of, tap_of};
 use crate::command::{Descriptor, Launch, Origin, Settings, Taken, lockable_memory, plug};
 use crate::engine::{Engine, Lease, Step, Tap};
 
@@ -39,9 +39,15 @@ impl Engine {
             origin: Origin::Boot,
             taken,
         };
-        let plug = plug(domain, place, &capabilities, &mut launch)?;
+        // A volume is plugged in as what it is to the emulator.
+        let alone = self.with_volumes(&alone(domain, place))?;
+        refuse_unserved(&alone)?;
+        let mut opened = domain.clone();
+        if let Some(disk) = alone.devices.disks.first() {
+            opened.replace(place, Device::Disk(Box::new(disk.clone())));
+        }
+        let plug = plug(&opened, place, &capabilities, &mut launch)?;
         let mut steps = Vec::new();
-        let alone = alone(domain, place);
         if let Some(user) = self.user.as_ref().filter(|_| self.owns_images) {
             steps.extend(own_images(&alone, user, true)?);
         }

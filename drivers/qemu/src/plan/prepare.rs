@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use virt_conf::model::{
-    BandwidthRate, Domain, Interface, InterfaceKind, LifecycleAction, LinkState, MacTableManager,
-    MemoryBalloonModel, SmbiosMode,
+    BandwidthRate, Domain, Interface, InterfaceBackendType, InterfaceKind, LifecycleAction, LinkState,
+    MacTableManager, MemoryBalloonModel, SmbiosMode,
 };
 use virt_core::driver::Host;
 use virt_util::spawn::{Limit, Program};
@@ -108,10 +108,7 @@ impl Engine {
         options: StartOptions,
         secrets: &Secrets,
     ) -> Result<Vec<Step>> {
-        if domain.devices.disks.iter().any(|disk| disk.transient.is_some()) {
-            // To pass over it would write what is to be thrown away.
-            return Err(unsupported("transient disks are not supported by this driver".into()));
-        }
+        refuse_unserved(domain)?;
         let uuid = uuid_of(domain)?;
         let owner = self.user.as_ref().map(|user| (user.uid, user.gid));
         let guest = PathBuf::from(&paths.guest);
@@ -173,6 +170,22 @@ impl Engine {
             ..Program::default()
         }
     }
+}
+
+/// Refuses what could only be passed over to the guest's harm.
+pub(super) fn refuse_unserved(domain: &Domain) -> Result<()> {
+    if domain.devices.disks.iter().any(|disk| disk.transient.is_some()) {
+        // What is to be thrown away would be written.
+        return Err(unsupported("transient disks are not supported by this driver".into()));
+    }
+    let passt = |it: &Interface| it.backend.kind == Some(InterfaceBackendType::Passt);
+    if domain.devices.interfaces.iter().any(passt) {
+        // The emulator would call for ever, and the guest have no network.
+        return Err(unsupported(
+            "interfaces with the backend 'passt' are not supported by this driver".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Has devices of the host leased before anything is started, and bound to the emulator's life once it lives.
