@@ -22,6 +22,8 @@ pub struct Subject {
     pub uri: String,
     /// The XML of a guest of this name and UUID that the driver can run; it need not boot anything.
     pub guest: fn(&str, Uuid) -> String,
+    /// Whether nobody minds what happens to other guests there: only then is that tried which concerns all of them.
+    pub alone: bool,
 }
 
 impl Subject {
@@ -38,7 +40,8 @@ impl Subject {
 /// A behaviour: what it is, and how it is tried. An error ends it; what was seen until then is reported.
 type Behaviour = (&'static str, fn(&Probe<'_>) -> Result<(), probe::Ended>);
 
-/// Tries everything. Guests of the suite's own are made and removed; others are left alone.
+/// Tries everything. Guests of the suite's own are made and removed; others are left alone, unless the subject says that
+/// nobody minds.
 ///
 /// # Errors
 ///

@@ -9,7 +9,8 @@ use virt_tests::skip;
 fn guest(name: &str, uuid: Uuid) -> String {
     format!(
         "<domain type='test'>\n<name>{name}</name>\n<uuid>{uuid}</uuid>\n<memory>65536</memory>\n<vcpu>1</vcpu>\n\
-         <os><type>hvm</type></os>\n<devices><console type='pty'/></devices>\n</domain>"
+         <os><type>hvm</type></os>\n<devices><channel type='unix'><target type='virtio' name='org.example.0'/></channel>\
+         <console type='pty'/></devices>\n</domain>"
     )
 }
 
@@ -18,12 +19,13 @@ fn qemu_guest(name: &str, uuid: Uuid) -> String {
     format!(
         "<domain type='qemu'>\n<name>{name}</name>\n<uuid>{uuid}</uuid>\n<memory>65536</memory>\n<vcpu>1</vcpu>\n\
          <os><type arch='x86_64' machine='q35'>hvm</type></os>\n<features><acpi/></features>\n<devices>\
-         <controller type='usb' model='none'/><console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
+         <controller type='usb' model='none'/><channel type='unix'><target type='virtio' name='org.example.0'/></channel>\
+         <console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
     )
 }
 
 fn test_driver(registry: Registry) -> Report {
-    let subject = Subject { registry, uri: "test:///default".to_owned(), guest };
+    let subject = Subject { registry, uri: "test:///default".to_owned(), guest, alone: true };
     conformance::run(&subject).unwrap()
 }
 
@@ -68,7 +70,7 @@ fn the_qemu_driver_conforms_linked_in() {
     registry.register::<virt_driver_qemu::QemuDriver>().unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let uri = format!("qemu:///embed?root={}", scratch.path().display());
-    let subject = Subject { registry, uri, guest: qemu_guest };
+    let subject = Subject { registry, uri, guest: qemu_guest, alone: true };
     if let Err(error) = subject.open(false).and_then(|connection| connection.version()) {
         skip!("{error}");
     }
@@ -103,7 +105,7 @@ fn a_driver_that_has_nothing_is_reported_so() {
     }
     let registry = Registry::empty();
     registry.register::<Nothing>().unwrap();
-    let subject = Subject { registry, uri: "nothing:///".to_owned(), guest };
+    let subject = Subject { registry, uri: "nothing:///".to_owned(), guest, alone: false };
     let report = conformance::run(&subject).unwrap();
     assert_eq!(report.outcome("Domains.define"), Some(&conformance::Outcome::NotSupported));
     let works: Vec<_> =

@@ -463,13 +463,17 @@ impl Connection {
         Subscription::new(self.events()?, callback)
     }
 
-    /// Starts every network, then every domain, that starts with the host; answers the errors of those that did not.
+    /// Starts every network and storage pool, then every domain, that starts with the host; answers the errors of those that
+    /// did not.
     ///
     /// # Errors
     ///
     /// What the drivers say.
     pub fn host_start(&self) -> Result<Vec<String>> {
-        let mut errors = self.start_networks()?;
+        // What fails keeps nobody from starting who does not need it.
+        let told = |errors: Result<Vec<String>>| errors.unwrap_or_else(|error| vec![error.to_string()]);
+        let mut errors = told(self.start_networks());
+        errors.extend(told(self.start_storage_pools()));
         errors.extend(self.call(|call| slot!(self, care, guest_care::host_start)?.host_start(call))?);
         Ok(errors)
     }

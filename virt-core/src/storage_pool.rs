@@ -9,7 +9,7 @@ use plugins_abi::{
     storage_pools, storage_volumes,
 };
 use uuid::Uuid;
-use virt_util::Result;
+use virt_util::{ErrorCode, Result};
 
 use crate::connection::{Connection, secondary};
 use crate::event::{Events, Notice, Subscription, time};
@@ -124,6 +124,19 @@ impl Connection {
         let list = ask!(self, storage_pools, list(filter))?;
         let entry = |summary| StoragePoolEntry { connection: self.clone(), summary };
         Ok(list.into_iter().map(entry).collect())
+    }
+
+    /// Starts every storage pool that starts with the host; answers the errors of those that did not, and nothing where no
+    /// driver has storage pools.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub fn start_storage_pools(&self) -> Result<Vec<String>> {
+        match ask!(self, storage_pools, host_start()) {
+            Err(error) if error.code() == ErrorCode::NO_SUPPORT => Ok(Vec::new()),
+            other => other,
+        }
     }
 
     /// The storage pool of this name.

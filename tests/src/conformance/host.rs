@@ -23,10 +23,12 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("configuration is converted", native),
     ("what happens is told, in order, to everybody", events),
     ("a console has one listener at a time", console),
+    ("a channel has one listener at a time", channel),
     ("a screen can be looked at", screen),
     ("a plan changes nothing", plan),
     ("work in a guest can be asked for", jobs),
     ("what died is cleaned up after", care),
+    ("guests start with the host, and stop with it", host_start_and_stop),
     ("a connection for reading changes nothing", read_only),
     ("a call whose time is up does nothing", deadline),
 ];
@@ -205,6 +207,29 @@ fn console(probe: &Probe<'_>) -> Result<(), Ended> {
     probe.did("Stream.finish", third.finish())
 }
 
+fn channel(probe: &Probe<'_>) -> Result<(), Ended> {
+    let guest = probe.define("a")?;
+    let open = |name, flags| guest.open_channel(name, flags);
+    let off = open(None, OpenConsole::empty()).map(drop);
+    probe.refused("Console.open_channel", off, &[ErrorCode::OPERATION_INVALID])?;
+    probe.did("Lifecycle.create", guest.start(StartDomain::empty()))?;
+    let nobody = open(Some("no-such-channel"), OpenConsole::empty()).map(drop);
+    probe.refused("Console.open_channel", nobody, &[ErrorCode::INTERNAL_ERROR])?;
+    let mut first = match open(None, OpenConsole::empty()) {
+        // A guest need not have one.
+        Err(error) if error.code() == ErrorCode::INTERNAL_ERROR => return Ok(()),
+        result => probe.did("Console.open_channel", result)?.with_timeout(PATIENCE),
+    };
+    let second = open(None, OpenConsole::empty()).map(drop);
+    probe.refused("Console.open_channel", second, &[ErrorCode::OPERATION_FAILED])?;
+    let second = probe.did("Console.open_channel", open(None, OpenConsole::FORCE))?;
+    to_the_end(probe, &mut first)?;
+    drop(second);
+    let mut third = probe.did("Stream.abort", open(None, OpenConsole::empty()))?.with_timeout(PATIENCE);
+    probe.did("Lifecycle.destroy", guest.destroy(DestroyDomain::empty()))?;
+    to_the_end(probe, &mut third)
+}
+
 /// What the guest said, and then the end.
 fn to_the_end(probe: &Probe<'_>, stream: &mut Stream) -> Result<(), Ended> {
     while !probe.did("Stream.receive", stream.receive(4096))?.end {}
@@ -259,6 +284,38 @@ fn care(probe: &Probe<'_>) -> Result<(), Ended> {
     probe.did("GuestCare.finish", probe.connection.finish(guest.uuid()))?;
     let listed = probe.list(ListDomains::empty())?;
     probe.same("GuestCare.finish", "what is listed", listed, vec!["a".to_owned()])
+}
+
+/// How long guests that may not listen have to stop with their host.
+const BRIEFLY: Duration = Duration::from_secs(2);
+
+fn host_start_and_stop(probe: &Probe<'_>) -> Result<(), Ended> {
+    if !probe.subject.alone {
+        return Ok(());
+    }
+    let connection = &probe.connection;
+    let guest = probe.define("a")?;
+    probe.define("b")?;
+    probe.did("Lifecycle.set_autostart", guest.set_autostart(true))?;
+    let mut events = probe.did("Events.subscribe", connection.events())?;
+    // The second time, nothing is left to do.
+    for _ in 0..2 {
+        let errors = probe.did("GuestCare.host_start", connection.host_start())?;
+        probe.same("GuestCare.host_start", "what did not start", errors, vec![])?;
+        let running = probe.list(ListDomains::RUNNING)?;
+        probe.same("GuestCare.host_start", "what runs", running, vec!["a".to_owned()])?;
+    }
+    until(probe, &mut events, guest.uuid(), LifecycleEvent::Started)?;
+    let paused = probe.define("c")?;
+    probe.did("Lifecycle.create", paused.start(StartDomain::PAUSED))?;
+    let lines = probe.did("GuestCare.host_stop", connection.with_timeout(BRIEFLY).host_stop())?;
+    let told = |which| lines.iter().any(|line| line.starts_with(&format!("{}: ", probe.name(which))));
+    let all = [told("a"), told("b"), told("c")];
+    probe.same("GuestCare.host_stop", "of whom it tells", all, [true, false, true])?;
+    probe.same("GuestCare.host_stop", "what runs", probe.list(ListDomains::ACTIVE)?, vec![])?;
+    until(probe, &mut events, guest.uuid(), LifecycleEvent::Stopped)?;
+    let kept = probe.did("Lifecycle.autostart", guest.autostart())?;
+    probe.same("GuestCare.host_stop", "whether it starts with the host again", kept, true)
 }
 
 fn read_only(probe: &Probe<'_>) -> Result<(), Ended> {

@@ -23,8 +23,8 @@ pub(super) static AUTOSTART: Command = Command {
 
 pub(super) static HOST_START: Command = Command {
     name: "host-start",
-    summary: "start every domain that starts with the host",
-    description: "Start every domain that is marked as autostarted and does not run yet.\nMeant for a service that runs once when the host has started.",
+    summary: "start everything that starts with the host",
+    description: "Start every network, storage pool and then domain that is marked as autostarted and\ndoes not run yet.\nMeant for a service that runs once when the host has started.",
     options: &[],
     run: host_start,
 };
