@@ -27,8 +27,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let command = arguments.next().unwrap_or_else(|| "echo hello".to_owned());
 
     let connection = Connection::builder().uri(uri).timeout(Duration::from_mins(1)).open()?;
-    let guest = connection.create_domain(&xml, StartDomain::empty())?;
+    // Its first words would be lost, if it ran before somebody listens.
+    let guest = connection.create_domain(&xml, StartDomain::PAUSED)?;
     let mut console = guest.open_console(None, OpenConsole::FORCE)?.with_timeout(Duration::from_secs(30));
+    guest.resume()?;
     if let Some(prompt) = prompt {
         show_until(&mut console, &prompt)?;
     }

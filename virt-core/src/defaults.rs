@@ -34,10 +34,7 @@ pub(crate) fn resolve(name: &str) -> Result<String> {
     if name.contains(':') {
         return Ok(name.to_owned());
     }
-    let configuration = Configuration::load()?;
-    let alias = configuration.aliases.iter().find(|(known, _)| known == name);
-    // An unknown word is left to the URI's own error, which names it.
-    Ok(alias.map_or_else(|| name.to_owned(), |(_, uri)| uri.clone()))
+    Ok(Configuration::load()?.meant_by(name))
 }
 
 /// `libvirt.conf`: what clients are configured with.
@@ -61,6 +58,14 @@ impl Configuration {
             }
         }
         Ok(Self::default())
+    }
+
+    /// The URI behind a word. An unknown one is left to the URI's own error, which names it.
+    fn meant_by(&self, word: &str) -> String {
+        let alias = self.aliases.iter().find(|(known, _)| known == word).map(|(_, uri)| uri.clone());
+        // What Xen's was called before there were URIs.
+        let old = word.eq_ignore_ascii_case("xen").then(|| "xen:///system".to_owned());
+        alias.or(old).unwrap_or_else(|| word.to_owned())
     }
 
     fn paths() -> Vec<PathBuf> {
@@ -91,10 +96,13 @@ impl Configuration {
             let (name, value) = line.split_once('=').ok_or_else(|| refuse("expecting an assignment"))?;
             let mut value = value.trim().to_owned();
             if value.starts_with('[') {
-                while !value.contains(']') {
+                while !unquoted(&value).any(|part| part.contains(']')) {
                     let (_, next) = lines.next().ok_or_else(|| refuse("list is not closed with ]"))?;
-                    value.push(' ');
-                    value.push_str(next.trim());
+                    let next = next.trim();
+                    if !next.starts_with('#') {
+                        value.push(' ');
+                        value.push_str(next);
+                    }
                 }
             }
             match name.trim() {
@@ -117,8 +125,16 @@ impl Configuration {
 
 /// The quoted texts of a value.
 fn strings(value: &str) -> Vec<String> {
-    let quote = if value.contains('"') { '"' } else { '\'' };
-    value.split(quote).skip(1).step_by(2).map(str::to_owned).collect()
+    value.split(quote_of(value)).skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// What stands between them.
+fn unquoted(value: &str) -> impl Iterator<Item = &str> {
+    value.split(quote_of(value)).step_by(2)
+}
+
+fn quote_of(value: &str) -> char {
+    value.chars().find(|&character| matches!(character, '"' | '\'')).unwrap_or('"')
 }
 
 #[cfg(test)]
@@ -127,12 +143,20 @@ mod tests {
 
     #[test]
     fn aliases_and_the_default_are_read() {
-        let text = "# comment\nuri_aliases = [\n  \"hail=qemu+ssh://root@hail.example/system\",\n  \"s=test:///default\"\n]\n\
+        let text = "# comment\nuri_aliases = [\n  \"hail=qemu+ssh://root@[2001:db8::2]/system\",\n  # \"old=test:///x\",\n  \
+                    \"s=test:///default\"\n]\n\
                     uri_default = \"qemu:///session\"\nkeepalive_count = 5\n";
         let read = Configuration::parse(text, "virt.conf").unwrap();
         assert_eq!(read.uri_default.as_deref(), Some("qemu:///session"));
-        assert_eq!(read.aliases[0], ("hail".to_owned(), "qemu+ssh://root@hail.example/system".to_owned()));
         assert_eq!(read.aliases.len(), 2);
+        for (word, meant) in [
+            ("hail", "qemu+ssh://root@[2001:db8::2]/system"),
+            ("s", "test:///default"),
+            ("old", "old"),
+            ("Xen", "xen:///system"),
+        ] {
+            assert_eq!(read.meant_by(word), meant);
+        }
     }
 
     #[test]

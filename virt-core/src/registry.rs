@@ -201,6 +201,10 @@ impl Registry {
     /// Opens the driver of an application's connection; and whether it is all that the connection leads to.
     pub(crate) fn open_connection(&self, call: &Call, request: OpenRequest) -> Result<(Slots, bool)> {
         let uri: Uri = request.uri.parse()?;
+        if let Some(meant) = uri.with_forgotten_slash() {
+            let detail = format!("invalid URI {} (maybe you want {meant})", request.uri);
+            return Err(Error::internal(ErrorDomain::NONE, detail));
+        }
         let entry = self.choose(&uri, &request.role)?;
         let roles = &entry.manifest.roles;
         let alone = uri.is_remote()
@@ -240,7 +244,9 @@ impl Registry {
             candidates = usable.filter(|entry| serves(entry)).cloned().collect();
         }
         let preferred = lock(&self.inner.preferred).clone();
-        let wanted = preferred.iter().find(|(known, _)| known == scheme || known == role);
+        // Who runs a scheme's guests says nothing about its networks.
+        let meant = |known: &str| known == role || (role == HYPERVISOR && known == scheme);
+        let wanted = preferred.iter().find(|(known, _)| meant(known));
         if let Some((_, name)) = wanted {
             candidates.retain(|entry| entry.manifest.name == *name);
         }

@@ -75,6 +75,9 @@ driver!(Full, "full", &["full"], &["hypervisor"], |_| {
     Ok(Slots::new(Arc::new(Plain)).with_node_devices(Arc::new(Devices("own".to_owned()))))
 });
 driver!(Secondary, "secondary", &[], &["nodedev"], secondary);
+driver!(Rival, "rival", &["some"], &["hypervisor", "nodedev"], |_| {
+    Ok(Slots::new(Arc::new(Plain)).with_node_devices(Arc::new(Devices("the rival's".to_owned()))))
+});
 
 fn registry() -> Registry {
     let registry = Registry::empty();
@@ -118,4 +121,28 @@ fn what_a_driver_lacks_comes_from_another_of_the_same_host() {
 
     // By itself, under the name of its role.
     assert_eq!(open(&registry, "nodedev:///system").node_device_names(None).unwrap(), ["nodedev:///system"]);
+}
+
+#[test]
+fn of_several_drivers_for_one_thing_the_one_that_is_named_is_used() {
+    let registry = registry();
+    registry.register::<Rival>().unwrap();
+    let taken = registry.register::<Rival>().unwrap_err();
+    assert_eq!(
+        taken.to_string(),
+        "operation failed: cannot register driver 'rival': its name is already taken"
+    );
+    let error = Connection::builder().uri("some:///system").registry(&registry).open().map(drop).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::CONFIG_UNSUPPORTED);
+    let error = error.to_string();
+    assert!(error.contains("several drivers serve URI scheme 'some'"), "{error}");
+    assert!(error.contains("hypervisor") && error.contains("rival"), "{error}");
+    registry.prefer("some", "rival");
+    assert_eq!(open(&registry, "some:///system").node_device_names(None).unwrap(), ["the rival's"]);
+    registry.prefer("some", "hypervisor");
+    assert_eq!(
+        open(&registry, "some:///system").node_device_names(None).unwrap(),
+        ["the rival's"],
+        "its role"
+    );
 }

@@ -27,13 +27,14 @@ impl Location {
     ///
     /// # Errors
     ///
-    /// When the directory is a relative one, and there is no working directory.
+    /// When the directory is a relative one: others, who see to the guests, are elsewhere.
     pub fn of(uri: &Uri) -> Result<Self> {
         if let Some(root) = uri.parameter("root") {
-            let root = std::path::absolute(root).map_err(|error| {
-                Error::system(ErrorDomain::NONE, format!("cannot use the root '{root}'"), error)
-            })?;
-            return Ok(Self::Below(root));
+            if !root.starts_with('/') {
+                let sentence = "root path must be absolute";
+                return Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::NONE, sentence));
+            }
+            return Ok(Self::Below(root.into()));
         }
         Ok(match uri.path() {
             "/system" => Self::System,

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use fluent_uri::Uri as Generic;
 use fluent_uri::pct_enc::{EStr, EString, encoder};
+use fluent_uri::{Uri as Generic, UriRef};
 
 use crate::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -86,6 +86,14 @@ impl Uri {
         self.host.is_some() || self.transport().is_some()
     }
 
+    /// What is meant where the host is called as a driver's daemons are, `qemu:///system` for `qemu://system`.
+    pub fn with_forgotten_slash(&self) -> Option<String> {
+        let place = self.host().filter(|host| matches!(*host, "system" | "session"))?;
+        let has_places = matches!(self.driver(), "qemu" | "vbox" | "vz");
+        let has_path = !matches!(self.path(), "" | "/");
+        (has_places && !has_path).then(|| format!("{}:///{place}", self.scheme))
+    }
+
     /// The same URI with this parameter set, or without it.
     #[must_use]
     pub fn with_parameter(mut self, name: &str, value: Option<&str>) -> Self {
@@ -100,13 +108,21 @@ impl std::str::FromStr for Uri {
 
     /// # Errors
     ///
-    /// `INTERNAL_ERROR` with libvirt's sentence, that names the text.
+    /// `INTERNAL_ERROR` with libvirt's sentence, that names the text; `NO_CONNECT` where only the driver is missing.
     fn from_str(text: &str) -> Result<Self> {
         let refuse = |why: &str| {
             Error::new(ErrorCode::INTERNAL_ERROR, ErrorDomain::URI, format!("Unable to parse URI {text}"))
                 .hint(format!("{why}; a URI looks like qemu:///system or test:///default"))
         };
-        let generic = Generic::parse(text).map_err(|error| refuse(&error.to_string()))?;
+        let generic = Generic::parse(text).map_err(|error| match UriRef::parse(text) {
+            // A word, where an alias was meant perhaps.
+            Ok(_) if !text.is_empty() => {
+                let detail = format!("URI '{text}' does not include a driver name");
+                Error::new(ErrorCode::NO_CONNECT, ErrorDomain::URI, detail)
+                    .hint("a URI looks like qemu:///system or test:///default")
+            }
+            _ => refuse(&error.to_string()),
+        })?;
         let not_text = || refuse("an escape sequence does not decode to UTF-8");
         let authority = generic.authority();
         let host = authority.as_ref().map(fluent_uri::component::Authority::host);
@@ -218,9 +234,24 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_the_text() {
-        for text in ["", "test", "://x", "test://h:99999/", "test:///%ff", "te st:///x"] {
+        for text in ["", "://x", "test://h:99999/", "test:///%ff", "te st:///x"] {
             let error = text.parse::<Uri>().unwrap_err();
             assert_eq!(error.to_string(), format!("internal error: Unable to parse URI {text}"));
+        }
+        let error = "test".parse::<Uri>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no connection driver available for URI 'test' does not include a driver name"
+        );
+    }
+
+    #[test]
+    fn a_forgotten_slash_is_found() {
+        let suggestion = |text: &str| text.parse::<Uri>().unwrap().with_forgotten_slash();
+        assert_eq!(suggestion("qemu://system").as_deref(), Some("qemu:///system"));
+        assert_eq!(suggestion("qemu+ssh://session/").as_deref(), Some("qemu+ssh:///session"));
+        for right in ["qemu:///system", "qemu://host/system", "qemu+ssh://system/system", "lxc://system"] {
+            assert_eq!(suggestion(right), None, "{right}");
         }
     }
 }

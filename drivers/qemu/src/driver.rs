@@ -88,11 +88,8 @@ impl Driver for QemuDriver {
 
 /// Where the guests of `uri` are kept.
 fn location(uri: &Uri) -> Result<Location> {
-    if let Some(root) = uri.parameter("root") {
-        let root = std::path::absolute(root).map_err(|error| {
-            Error::system(ErrorDomain::QEMU, format!("cannot use the root '{root}'"), error)
-        })?;
-        return Ok(Location::Below(root));
+    if uri.parameter("root").is_some() {
+        return Location::of(uri);
     }
     let refused = |sentence: String| Err(Error::internal(ErrorDomain::QEMU, sentence));
     match uri.path() {
@@ -102,7 +99,10 @@ fn location(uri: &Uri) -> Result<Location> {
                 .hint("use qemu:///session for guests of your own, or run as root"))
         }
         "/session" => Ok(Location::Session),
-        "/embed" => refused("the URI qemu:///embed needs a directory: qemu:///embed?root=DIR".into()),
+        "/embed" => {
+            Err(Error::new(ErrorCode::INVALID_ARG, ErrorDomain::QEMU, "Missing URI parameter 'root'")
+                .hint("name the directory of its guests: qemu:///embed?root=DIR"))
+        }
         "" | "/" => refused("no QEMU URI path given, try qemu:///system".into()),
         path => refused(format!("unexpected QEMU URI path '{path}', try qemu:///system")),
     }

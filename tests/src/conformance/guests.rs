@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 use virt_core::{
-    Affect, DefineDomain, DestroyDomain, DomainState, DomainXml, ErrorCode, ListDomains, MemoryFlags,
-    MetadataChange, MetadataKind, RebootDomain, ShutdownDomain, StartDomain, UndefineDomain, VcpuFlags,
+    Affect, DefineDomain, DestroyDomain, DeviceChange, DomainState, DomainXml, ErrorCode, ListDomains,
+    MemoryFlags, MetadataChange, MetadataKind, RebootDomain, ShutdownDomain, StartDomain, UndefineDomain,
+    VcpuFlags,
 };
 
 use super::Behaviour;
@@ -22,6 +23,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("calls to a guest that is gone say so", gone),
     ("memory is set within its limits", memory),
     ("vCPUs are set within their limits", vcpus),
+    ("devices come into a definition and leave it", devices),
     ("titles, descriptions and elements are kept", metadata),
     ("a guest can be renamed while it is off", rename),
     ("a guest remembers whether it starts with the host", autostart),
@@ -238,6 +240,36 @@ fn vcpus(probe: &Probe<'_>) -> Result<(), Ended> {
     let result = guest.vcpus(VcpuFlags::LIVE);
     probe.refused("Tuning.vcpus", result, &[ErrorCode::OPERATION_INVALID])?;
     Ok(())
+}
+
+fn devices(probe: &Probe<'_>) -> Result<(), Ended> {
+    const MAC: &str = "52:54:00:0c:0f:01";
+    let card = |more: &str| {
+        format!(
+            "<interface type='user'><mac address='{MAC}'/><model type='virtio'/>{more}<alias name='ua-card'/></interface>"
+        )
+    };
+    let guest = probe.define("a")?;
+    let shows = |call, text: &str, wanted: bool| {
+        let xml = probe.did("Domains.xml", guest.xml(DomainXml::INACTIVE))?;
+        probe.same(call, &format!("whether the definition has {text}"), xml.contains(text), wanted)
+    };
+    let (config, missing) = (DeviceChange::CONFIG, &[ErrorCode::DEVICE_MISSING]);
+    let live = guest.attach_device(&card(""), DeviceChange::LIVE);
+    probe.refused("Devices.attach", live, &[ErrorCode::OPERATION_INVALID])?;
+    probe.did("Devices.attach", guest.attach_device(&card(""), config))?;
+    shows("Devices.attach", MAC, true)?;
+    probe.did("Devices.update", guest.update_device(&card("<link state='down'/>"), config))?;
+    shows("Devices.update", "<link state='down'/>", true)?;
+    probe.did("Devices.detach", guest.detach_device(&card(""), config))?;
+    shows("Devices.detach", MAC, false)?;
+    probe.refused("Devices.detach", guest.detach_device(&card(""), config), missing)?;
+    probe.refused("Devices.update", guest.update_device(&card(""), config), missing)?;
+    probe.did("Devices.attach", guest.attach_device(&card(""), config))?;
+    probe.did("Devices.detach_alias", guest.detach_device_alias("ua-card", config))?;
+    shows("Devices.detach_alias", MAC, false)?;
+    let gone = guest.detach_device_alias("ua-card", config);
+    probe.refused("Devices.detach_alias", gone, missing).map(drop)
 }
 
 fn metadata(probe: &Probe<'_>) -> Result<(), Ended> {

@@ -61,6 +61,7 @@ impl Lab {
         devices: &str,
     ) -> Result<Self, String> {
         let guest = guest::build().map_err(|error| format!("no guest to boot: {error:#}"))?;
+        let balloon = if devices.contains("<memballoon") { "" } else { "<memballoon model='none'/>" };
         Self::new(&format!(
             "<domain type='qemu'>
   <name>{NAME}</name>
@@ -78,7 +79,7 @@ impl Lab {
   <devices>
     <controller type='usb' model='none'/>
     {devices}
-    <memballoon model='none'/>
+    {balloon}
   </devices>
 </domain>",
             guest.kernel.display(),

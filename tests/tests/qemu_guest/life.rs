@@ -6,7 +6,7 @@ use virt_core::{
 use virt_tests::guest::Guest;
 use virt_tests::skip;
 
-use crate::lab::{Lab, PATIENCE, SERIAL, read_until, wait_for};
+use crate::lab::{Lab, NAME, PATIENCE, SERIAL, bare, end, open, read_until, uri, wait_for};
 
 #[test]
 fn a_guest_boots_is_talked_to_and_shuts_down() {
@@ -44,6 +44,24 @@ fn a_guest_that_powers_itself_off_leaves_its_definition_alone() {
     lab.assert_clean();
     let xml = lab.domain.xml(DomainXml::empty()).expect("still defined");
     assert!(xml.starts_with("<domain type='qemu'>\n  <name>linux</name>"), "{xml}");
+}
+
+#[test]
+fn a_guest_whose_emulator_is_killed_has_failed() {
+    let lab = match Lab::new(&bare("")) {
+        Ok(lab) => lab,
+        Err(reason) => skip!("{reason}"),
+    };
+    let mut events = lab.events();
+    lab.domain.start(StartDomain::empty()).expect("started");
+    end(lab.process());
+    let seen = wait_for(&mut events, LifecycleEvent::Stopped);
+    assert_eq!(seen.last().map(String::as_str), Some("Stopped Failed"), "{seen:?}");
+    let elsewhere = open(&uri(lab.scratch.path())).expect("opened");
+    let status = elsewhere.domain_by_name(NAME).and_then(|guest| guest.status()).expect("known");
+    assert_eq!(status.state, DomainState::Shutoff);
+    assert_eq!(status.state.reason(status.reason), "crashed");
+    lab.assert_clean();
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod actions;
 mod bound;
 mod console;
 mod cpu_models;
+mod devices;
 mod display;
 mod lab;
 mod life;

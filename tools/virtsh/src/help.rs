@@ -1,5 +1,7 @@
 //! Help: the program's page, the groups, the pages of commands, in virsh's layout.
 
+use serde_json::{Value, json};
+
 use crate::command::{Command, Group, Kind, Opt, Place};
 use crate::commands::GROUPS;
 use crate::failure::FailureKind;
@@ -99,6 +101,38 @@ pub fn command(command: &Command) -> String {
         }
     }
     out
+}
+
+/// The commands of these groups, as data.
+pub fn list<'a>(groups: impl IntoIterator<Item = &'a Group>) -> Value {
+    let of = |group: &'a Group| {
+        let commands = group.commands.iter().filter(|command| !command.is_hidden());
+        commands.map(
+            |command| json!({ "group": group.keyword, "name": command.name, "summary": command.summary }),
+        )
+    };
+    groups.into_iter().flat_map(of).collect()
+}
+
+/// A command's page, as data.
+pub fn page(command: &Command) -> Value {
+    let shown = command.options.iter().filter(|option| !matches!(option.kind, Kind::Alias(..)));
+    let options: Value = shown
+        .map(|option| {
+            let takes = match option.kind {
+                Kind::Flag => "nothing",
+                Kind::Words => "words",
+                _ => value_word(option),
+            };
+            json!({ "name": option.name, "takes": takes, "required": option.required, "help": option.help })
+        })
+        .collect();
+    json!({
+        "name": command.name,
+        "summary": command.summary,
+        "description": command.description,
+        "options": options,
+    })
 }
 
 fn synopsis(option: &Opt) -> String {

@@ -183,6 +183,7 @@ impl Output {
     pub fn data(&mut self, value: &Value) {
         self.buffer += &match self.format {
             Format::Yaml => data::yaml_value(value),
+            Format::Csv => data::csv_value(value),
             _ => format!("{value:#}\n"),
         };
     }

@@ -181,6 +181,13 @@ fn texts() {
 }
 
 #[test]
+fn virtsh_itself() {
+    check("csv", "help monitor; destroy test; plan test; help pwd; echo a b", expect![[r#""#]]);
+    check("json", "help pwd; echo a b", expect![[r#""#]]);
+    check("yaml", "help pwd", expect![[r#""#]]);
+}
+
+#[test]
 fn errors_are_data_too() {
     check(
         "json",

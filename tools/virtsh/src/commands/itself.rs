@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{find, find_group};
+use super::{GROUPS, find, find_group};
 use crate::command::{Command, Opt, Outcome, Values};
 use crate::complete;
 use crate::failure::Failure;
 use crate::grammar::Arguments;
+use crate::output::{Field, Reply};
 use crate::shell::Shell;
 use crate::{help, words};
 
@@ -119,18 +120,22 @@ pub(super) static HELP: Command = Command {
     .positional()
     .values(Values::Commands)],
     run: |shell, arguments| {
-        let text = match arguments.raw("command") {
-            None => help::groups(),
+        let (text, data) = match arguments.raw("command") {
+            None => (help::groups(), help::list(GROUPS)),
             Some(name) => match (find(name), find_group(name)) {
-                (Some(command), _) => help::command(command),
-                (None, Some(group)) => help::group(group),
+                (Some(command), _) => (help::command(command), help::page(command)),
+                (None, Some(group)) => (help::group(group), help::list([group])),
                 (None, None) => {
                     let sentence = format!("command or command group '{name}' doesn't exist");
                     return Err(Failure::usage(sentence));
                 }
             },
         };
-        shell.output.text(&text);
+        if shell.output.is_data() {
+            shell.output.data(&data);
+        } else {
+            shell.output.text(&text);
+        }
         Ok(())
     },
 };
@@ -149,8 +154,7 @@ pub(super) static PWD: Command = Command {
             );
             Failure::sentence(words.to_string())
         })?;
-        shell.output.text(&format!("{}\n", directory.display()));
-        Ok(())
+        shell.print(&Reply::Value(Field::new("directory", "", directory.to_string_lossy())))
     },
 };
 
@@ -184,6 +188,9 @@ fn echo(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     }
     if arguments.has("err") {
         return Err(Failure::sentence(text));
+    }
+    if shell.output.is_data() {
+        return shell.print(&Reply::Value(Field::new("text", "", text)));
     }
     shell.output.text(&text);
     Ok(())

@@ -7,6 +7,7 @@ use super::define::START_FLAGS;
 use crate::command::{Command, DOMAIN, Opt, Outcome, Place, Values};
 use crate::failure::{Context as _, Failure};
 use crate::grammar::Arguments;
+use crate::output::Format;
 use crate::shell::Shell;
 use crate::{words, xml};
 
@@ -45,10 +46,11 @@ fn plan(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     };
     let plan: Value = serde_json::from_str(&text)
         .map_err(|error| Failure::sentence(format!("the driver's plan for '{name}' is not JSON: {error}")))?;
-    if shell.output.is_data() {
-        shell.output.data(&plan);
-    } else {
-        shell.output.text(&for_people(&plan));
+    match shell.output.format() {
+        // Rows are what a plan has of steps.
+        Format::Csv => shell.output.data(plan.get("steps").unwrap_or(&Value::Null)),
+        Format::Json | Format::Yaml => shell.output.data(&plan),
+        Format::Plain | Format::Table => shell.output.text(&for_people(&plan)),
     }
     Ok(())
 }

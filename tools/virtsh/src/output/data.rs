@@ -55,6 +55,30 @@ pub(super) fn csv(reply: &Reply) -> String {
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
+/// A value as rows under a header: a list has a row for each of its items, anything else is one row.
+pub(super) fn csv_value(value: &Value) -> String {
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    let parts = |item: &Value| match item {
+        Value::Object(parts) => parts.clone(),
+        other => Map::from_iter([("value".to_owned(), other.clone())]),
+    };
+    let rows: Vec<Map<String, Value>> = items.iter().map(parts).collect();
+    // Items may lack parts that others have.
+    let mut keys: Vec<&str> = Vec::new();
+    for key in rows.iter().flat_map(Map::keys) {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing to memory does not fail.
+    let _ = writer.write_record(&keys);
+    for row in &rows {
+        let _ = writer.write_record(keys.iter().map(|key| row.get(*key).map(cell_of).unwrap_or_default()));
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
+}
+
 /// A record as a JSON object, on one line.
 pub(super) fn object(record: &Record) -> Value {
     Value::Object(record.iter().map(|field| (field.key.to_owned(), field.value.clone())).collect())
@@ -91,7 +115,11 @@ fn fields(reply: &Reply) -> Record {
 }
 
 fn cell(field: &Field) -> String {
-    match &field.value {
+    cell_of(&field.value)
+}
+
+fn cell_of(value: &Value) -> String {
+    match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
