@@ -182,9 +182,52 @@ fn texts() {
 
 #[test]
 fn virtsh_itself() {
-    check("csv", "help monitor; destroy test; plan test; help pwd; echo a b", expect![[r#""#]]);
-    check("json", "help pwd; echo a b", expect![[r#""#]]);
-    check("yaml", "help pwd", expect![[r#""#]]);
+    check(
+        "csv",
+        "help monitor; destroy test; plan test; help pwd; echo a b",
+        expect![[r#"
+        group,name,summary
+        monitor,dominfo,domain information
+        monitor,domstate,domain state
+        monitor,list,list domains
+        name,uuid,message
+        test,6695eb01-f6a4-8304-79aa-97f2502e193f,Domain 'test' destroyed
+        action,id,description,interface,memory_kib,vcpus
+        reserve-id,any,give the guest the next number of the host,,,
+        name-interface,,show the guest's interface as 'testnet0',testnet0,,
+        simulate,,let the guest 'test' be running,,2097152,2
+        name,summary,description,options
+        pwd,print the current directory,Print the current directory.,[]
+        text
+        a b
+    "#]],
+    );
+    check(
+        "json",
+        "help pwd; echo a b",
+        expect![[r#"
+        {
+          "name": "pwd",
+          "summary": "print the current directory",
+          "description": "Print the current directory.",
+          "options": []
+        }
+        {
+          "text": "a b"
+        }
+    "#]],
+    );
+    check(
+        "yaml",
+        "help pwd",
+        expect![[r#"
+        ---
+        name: pwd
+        summary: print the current directory
+        description: Print the current directory.
+        options: []
+    "#]],
+    );
 }
 
 #[test]
