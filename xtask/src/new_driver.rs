@@ -112,7 +112,26 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{adapt, check};
+    use super::{MANIFESTS_INSIDE, MANIFESTS_OUTSIDE, adapt, check};
+
+    /// The names of the packages that a manifest depends on.
+    fn dependencies(manifest: &str) -> Vec<&str> {
+        let (_, list) = manifest.split_once("[dependencies]").unwrap();
+        list.lines()
+            .filter_map(|line| line.split([' ', '.', '=']).next())
+            .filter(|it| !it.is_empty())
+            .collect()
+    }
+
+    /// Those outside are built by a test; what is inside differs in where it is found alone.
+    #[test]
+    fn a_driver_in_this_project_has_what_one_outside_has() {
+        for ((file, inside), (_, outside)) in MANIFESTS_INSIDE.iter().zip(MANIFESTS_OUTSIDE) {
+            assert_eq!(dependencies(inside), dependencies(outside), "{file}");
+            let crate_type = |text: &str| text.contains("crate-type = [\"cdylib\"]");
+            assert_eq!(crate_type(inside), crate_type(outside), "{file}");
+        }
+    }
 
     #[test]
     fn names_are_spelled_as_their_place_wants() {

@@ -367,6 +367,44 @@ fn a_connection_that_cannot_be_opened_says_why() {
 }
 
 #[test]
+fn a_uri_that_is_none_says_what_is_missing() {
+    check_words(
+        &["-c", "elsewhere", "list"],
+        expect![[r#"
+        error: failed to connect to the hypervisor
+        error: no connection driver available for URI 'elsewhere' does not include a driver name
+        hint: a URI looks like qemu:///system or test:///default
+
+        [exit code 1]
+    "#]],
+    );
+    check_words(
+        &["-q", "-c", "qemu://system", "list"],
+        expect![[r#"
+        error: failed to connect to the hypervisor
+        error: internal error: invalid URI qemu://system (maybe you want qemu:///system)
+        [exit code 1]
+    "#]],
+    );
+}
+
+#[test]
+fn the_default_uri_is_the_environments() {
+    let virtsh = Virtsh::new();
+    let host = virtsh.file("host.xml", "<node><domain file='none.xml'/></node>");
+    virtsh.file(
+        "none.xml",
+        "<domain type='test'><name>mine</name><memory>1</memory><os><type>hvm</type></os></domain>",
+    );
+    // Ours goes before libvirt's.
+    let ours = format!("test://{}", host.display());
+    let output = virtsh.command(["list", "--all", "--name"]).env("VIRT_DEFAULT_URI", ours).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "mine\n\n");
+    let output = virtsh.command(["list", "--all", "--name"]).env("VIRT_DEFAULT_URI", "").output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "test\n\n");
+}
+
+#[test]
 fn read_only_connections_only_read() {
     check_words(
         &["-r", "list; suspend test"],
