@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use virt_core::{
-    DestroyDomain, Domain, DomainEventKind, Events, LifecycleEvent, MemoryFlags, Notice, OpenConsole,
-    StartDomain,
+    CreateStorageVolume, DestroyDomain, DeviceChange, Domain, DomainEventKind, Events, LifecycleEvent,
+    MemoryFlags, Notice, OpenConsole, StartDomain, StartStoragePool,
 };
 use virt_tests::skip;
 
-use crate::lab::{Lab, NAME, PATIENCE, SERIAL, Shell, read_until, wait_for};
+use crate::lab::{Lab, NAME, PATIENCE, SERIAL, Shell, bare, files, read_until, wait_for};
 
 /// What the program in the boot sector says on the first serial port.
 const GREETING: &[u8] = b"read from its disk\r\n";
@@ -194,6 +194,45 @@ fn a_guest_and_its_host_meet_at_disks_channels_ports_and_in_memory() {
         assert_eq!(second_sector(path, expected.len()), expected);
     }
     assert_eq!(second_sector(cdrom, 1), "\0");
+}
+
+#[test]
+fn a_volume_comes_to_a_running_guest() {
+    let port = "<controller type='pci' model='pcie-root-port'/>";
+    let slots = format!("<controller type='pci' model='pcie-root'/>{}", port.repeat(3));
+    let lab = match Lab::new(&bare(&slots)) {
+        Ok(lab) => lab,
+        Err(reason) => skip!("{reason}"),
+    };
+    let place = tempfile::tempdir().expect("a directory");
+    let pool = format!(
+        "<pool type='dir'><name>p</name><target><path>{}</path></target></pool>",
+        place.path().display()
+    );
+    let pool = lab.connection.create_storage_pool(&pool, StartStoragePool::empty()).expect("a pool");
+    let volume = "<volume><name>data</name><capacity unit='MiB'>1</capacity><target><format type='qcow2'/></target></volume>";
+    pool.create_volume(volume, CreateStorageVolume::empty()).expect("a volume");
+    lab.domain.start(StartDomain::PAUSED).expect("started");
+    let disk = |volume: &str| {
+        format!(
+            "<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/><source pool='p' volume='{volume}'/>\
+             <target dev='vda' bus='virtio'/></disk>"
+        )
+    };
+    let missing = lab.domain.attach_device(&disk("nothing"), DeviceChange::LIVE).expect_err("no such volume");
+    assert_eq!(missing.code(), virt_core::ErrorCode::NO_STORAGE_VOL, "{missing}");
+    lab.domain.attach_device(&disk("data"), DeviceChange::LIVE).expect("attached");
+    let file = place.path().join("data");
+    let opened = files(Path::new(&format!("/proc/{}/fd", lab.process())));
+    assert!(
+        opened.iter().any(|link| std::fs::read_link(link).is_ok_and(|to| to == file)),
+        "the emulator has it open"
+    );
+    let xml = lab.domain.xml(virt_core::DomainXml::empty()).expect("XML");
+    assert!(xml.contains("<source pool='p' volume='data'"), "{xml}");
+    lab.domain.destroy(DestroyDomain::empty()).expect("destroyed");
+    pool.destroy().expect("stopped");
+    lab.assert_clean();
 }
 
 fn second_sector(path: &Path, length: usize) -> String {

@@ -29,6 +29,7 @@ pub(crate) fn open(uri: &str) -> virt_core::Result<Connection> {
     let registry = Registry::empty();
     registry.register::<virt_driver_qemu::QemuDriver>()?;
     registry.register::<virt_driver_network::NetworkDriver>()?;
+    registry.register::<virt_driver_storage::StorageDriver>()?;
     let connection = Connection::builder().uri(uri).registry(&registry).open()?;
     Ok(connection.with_timeout(PATIENCE))
 }
