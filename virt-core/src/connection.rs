@@ -463,8 +463,8 @@ impl Connection {
         Subscription::new(self.events()?, callback)
     }
 
-    /// Starts every network and storage pool, then every domain, that starts with the host; answers the errors of those that
-    /// did not.
+    /// Starts every network, every storage pool, then every domain, that starts with the host; answers the errors of those
+    /// that did not. Pools that are on the host already are taken over.
     ///
     /// # Errors
     ///

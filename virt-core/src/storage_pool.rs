@@ -196,6 +196,19 @@ impl Connection {
         ask!(self, storage_pools, find_sources(kind.to_owned(), source))
     }
 
+    /// Starts every storage pool that starts with the host, and takes over those that are there already (mounted, logged in
+    /// to, switched on); answers the errors of those that did not, and nothing where no driver has storage.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub fn start_storage_pools(&self) -> Result<Vec<String>> {
+        match ask!(self, storage_pools, host_start()) {
+            Err(error) if error.code() == ErrorCode::NO_SUPPORT => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
     /// Which types of storage pools there can be, as XML.
     ///
     /// # Errors

@@ -101,6 +101,20 @@ const NEEDS: &[Need] = &[
         backports: false,
     },
     Need {
+        what: "parted and LVM, for pools on disks and of volume groups",
+        purpose: Purpose::Test,
+        found: || has("parted") && has("vgcreate"),
+        packages: &["parted", "lvm2"],
+        backports: false,
+    },
+    Need {
+        what: "an iSCSI target and initiator without the kernel, for pools on targets",
+        purpose: Purpose::Test,
+        found: || has("tgtd") && has("iscsi-ls"),
+        packages: &["tgt", "libiscsi-bin"],
+        backports: false,
+    },
+    Need {
         what: "cpio and python3, for the lab",
         purpose: Purpose::Test,
         found: || has("cpio") && has("python3"),

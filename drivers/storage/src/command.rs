@@ -3,6 +3,7 @@
 use std::io::{BufReader, Read as _};
 use std::os::fd::OwnedFd;
 
+use serde::{Deserialize, Serialize};
 use virt_conf::model::storage_pool::{FileSystemFormat, NetworkFileSystem, StoragePoolKind};
 use virt_conf::model::storage_volume::{VolumeFormat, VolumeFormatElement};
 use virt_conf::model::{EncryptionFormat, StorageEncryption, StorageFormat};
@@ -19,7 +20,7 @@ use crate::error;
 const OUTPUT_LIMIT: usize = 16 << 20;
 
 /// A program and its arguments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// Its name, to be looked for where programs are.
     pub program: String,
@@ -63,16 +64,19 @@ impl Command {
         text
     }
 
-    fn spawn(&self, secrets: Vec<OwnedFd>) -> Result<Spawn> {
+    fn spawn(&self, secrets: Vec<OwnedFd>, environment: &[(&str, &str)]) -> Result<Spawn> {
         let path = find_program(&self.program)
             .ok_or_else(|| error::failed(format!("Cannot find '{}' in path", self.program)))?;
+        let fixed =
+            [("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C")];
         let program = Program {
             path,
             args: self.arguments.clone(),
-            env: vec![
-                ("PATH".into(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into()),
-                ("LC_ALL".into(), "C".into()),
-            ],
+            env: fixed
+                .iter()
+                .chain(environment)
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
             // What it does for us it does not do after us.
             bound: true,
             ..Program::default()
@@ -88,8 +92,25 @@ impl Command {
 
     /// As [`Command::run`]; it gets these descriptors from [`FIRST_SECRET`] on.
     pub(crate) fn run_with(&self, call: &Call, secrets: Vec<OwnedFd>) -> Result<String> {
-        let output = self.spawn(secrets)?.run(&[], OUTPUT_LIMIT, call.wait())?;
+        let output = self.spawn(secrets, &[])?.run(&[], OUTPUT_LIMIT, call.wait())?;
         self.outcome(&output)
+    }
+
+    /// As [`Command::run`]; it finds this in its environment, which only its own user and root can see.
+    pub(crate) fn run_in(&self, call: &Call, environment: &[(&str, &str)]) -> Result<String> {
+        let output = self.spawn(Vec::new(), environment)?.run(&[], OUTPUT_LIMIT, call.wait())?;
+        self.outcome(&output)
+    }
+
+    /// Runs it to its end, however that is: its status, nothing when a signal ended it; what it wrote; what it complained of.
+    pub(crate) fn answer(&self, call: &Call) -> Result<(Option<i32>, String, String)> {
+        let output = self.spawn(Vec::new(), &[])?.run(&[], OUTPUT_LIMIT, call.wait())?;
+        let status = match output.status {
+            ExitStatus::Exited(status) => Some(status),
+            _ => None,
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok((status, text(&output.stdout), text(&output.stderr)))
     }
 
     fn outcome(&self, output: &Output) -> Result<String> {
@@ -112,7 +133,7 @@ impl Command {
         let cannot = |errno| error::system(format!("cannot make a pipe for '{}'", self.program), errno);
         let (stdout, stdout_in_child) = pipe().map_err(cannot)?;
         let (stderr, stderr_in_child) = pipe().map_err(cannot)?;
-        let child = shown.spawn(secrets)?.fd(1, stdout_in_child).fd(2, stderr_in_child).start()?;
+        let child = shown.spawn(secrets, &[])?.fd(1, stdout_in_child).fd(2, stderr_in_child).start()?;
         let errors = std::thread::spawn(move || {
             let mut said = String::new();
             // What is no text is not worth an error of its own.
@@ -405,6 +426,11 @@ impl Image {
             .argument(node(from, from_secret))
             .argument(node(self, secret));
         vec![alone.create(preallocate, secret), convert]
+    }
+
+    /// What writes its content to a device, as a guest sees it.
+    pub(crate) fn write_to(&self, device: &str) -> Command {
+        Command::new("qemu-img", ["convert", "-n", "-f", &self.format, "-O", "raw", &self.path, device])
     }
 
     /// What gives it another size.

@@ -56,12 +56,22 @@ pub(crate) struct Volume {
     pub(crate) lazy_refcounts: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) extended_l2: bool,
+    /// Whether it may have less space than it shows, so that writing to it may fail.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) sparse: bool,
     /// The devices that it lies on, and which parts of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) extents: Vec<(String, u64, u64)>,
 }
 
 impl Volume {
+    /// Whether a guest sees its very bytes: devices have no format that anybody looks for.
+    pub(crate) fn is_raw(&self) -> bool {
+        let raw = matches!(self.format.as_deref(), None | Some("raw"));
+        (raw || self.kind == StorageVolumeKind::Block.number() && !self.extents.is_empty())
+            && self.encryption.is_none()
+    }
+
     pub(crate) fn summary(&self, pool: Uuid, pool_name: &str) -> StorageVolumeSummary {
         StorageVolumeSummary {
             pool,
@@ -78,11 +88,23 @@ impl Volume {
     }
 }
 
+/// How large a pool is, where its directory does not say, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Space {
+    pub(crate) capacity: u64,
+    pub(crate) allocation: u64,
+    pub(crate) available: u64,
+    /// Disks: where nothing is, from and to.
+    pub(crate) free: Vec<(u64, u64)>,
+}
+
 /// A line of the file.
 #[derive(Serialize, Deserialize)]
 enum Line {
     Is(Box<Volume>),
     Gone(String),
+    Space(Space),
 }
 
 /// By name.
@@ -101,6 +123,7 @@ struct State {
     inode: u64,
     read: u64,
     volumes: Arc<Volumes>,
+    space: Option<Space>,
 }
 
 impl Content {
@@ -115,19 +138,29 @@ impl Content {
         Ok(state.volumes.clone())
     }
 
-    /// Replaces all that is known. The caller has the pool's lock.
-    pub(crate) fn replace(&self, volumes: Arc<Volumes>) -> Result<()> {
+    /// How large the pool is, as whoever looked last knows it; nothing where its directory says so.
+    pub(crate) fn space(&self) -> Result<Option<Space>> {
         let mut state = self.lock();
         self.catch_up(&mut state)?;
-        if state.inode != 0 && state.volumes == volumes {
+        Ok(state.space.clone())
+    }
+
+    /// Replaces all that is known. The caller has the pool's lock.
+    pub(crate) fn replace(&self, volumes: Arc<Volumes>, space: Option<Space>) -> Result<()> {
+        let mut state = self.lock();
+        self.catch_up(&mut state)?;
+        if state.inode != 0 && state.volumes == volumes && state.space == space {
             return Ok(());
         }
         let mut text = Vec::with_capacity(volumes.len() * 300);
+        if let Some(space) = &space {
+            add(&mut text, &Line::Space(space.clone()))?;
+        }
         for volume in volumes.values() {
             add(&mut text, &Line::Is(Box::new(Volume::clone(volume))))?;
         }
         let identity = file::write(&self.dir, &self.name, 0o600, &text)?;
-        *state = State { inode: identity.inode, read: text.len() as u64, volumes };
+        *state = State { inode: identity.inode, read: text.len() as u64, volumes, space };
         Ok(())
     }
 
@@ -184,11 +217,13 @@ impl Content {
         let Some(text) = text else { return Ok(()) };
         // A line that is being written is read the next time.
         let end = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let state = &mut *state;
         let volumes = Arc::make_mut(&mut state.volumes);
         for line in text[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             match serde_json::from_slice(line) {
                 Ok(Line::Is(volume)) => drop(volumes.insert(volume.name.clone(), Arc::from(volume))),
                 Ok(Line::Gone(name)) => drop(volumes.remove(&name)),
+                Ok(Line::Space(found)) => state.space = Some(found),
                 Err(error) => log::warn!("'{}' holds a line that is not understood: {error}", self.name),
             }
         }
@@ -236,14 +271,18 @@ mod tests {
         let dir = Dir::open(scratch.path()).unwrap();
         let [one, other] = [0, 1].map(|_| Content::new(dir.clone(), Uuid::nil()));
         let names = |content: &Content| content.volumes().unwrap().keys().cloned().collect::<Vec<_>>();
-        one.replace(Arc::new([("a".to_owned(), Arc::new(volume("a", 1)))].into())).unwrap();
+        let space = Space { capacity: 7, free: vec![(1, 2)], ..Space::default() };
+        one.replace(Arc::new([("a".to_owned(), Arc::new(volume("a", 1)))].into()), Some(space.clone()))
+            .unwrap();
+        assert_eq!(other.space().unwrap(), Some(space));
         assert_eq!(names(&other), ["a"]);
         other.put(volume("b", 2)).unwrap();
         other.put(volume("a", 3)).unwrap();
         assert_eq!(one.volumes().unwrap()["a"].capacity, 3);
         one.remove("a").unwrap();
         assert_eq!(names(&other), ["b"]);
-        one.replace(Arc::default()).unwrap();
+        one.replace(Arc::default(), None).unwrap();
+        assert_eq!(other.space().unwrap(), None);
         assert_eq!(names(&other), Vec::<String>::new());
         other.clear().unwrap();
         assert_eq!(names(&one), Vec::<String>::new());

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
+use virt_conf::model::storage_pool::{FreeExtent, SourceSearch, StoragePoolKind};
 use virt_conf::model::{Bytes, StoragePool};
-use virt_conf::xml::FormatOptions;
+use virt_conf::xml::{FormatOptions, ParseOptions};
 use virt_core::driver::{
     BuildStoragePool, Call, DeleteStoragePool, Host, ListStoragePools, StartStoragePool,
     StoragePoolEventKind, StoragePoolInfo, StoragePoolLifecycle, StoragePoolState, StoragePoolSummary,
@@ -17,6 +18,7 @@ use virt_util::index::Entry;
 use virt_util::lock::Lock;
 use virt_util::root::Root;
 
+use crate::backend::{Ask, Where};
 use crate::content::Content;
 use crate::store::{KIND, Store};
 use crate::{backend, error, making};
@@ -67,7 +69,17 @@ impl Engine {
     }
 
     pub(crate) fn info(&self, entry: &Entry) -> Result<StoragePoolInfo> {
-        if entry.is_active() { Ok(backend::info(&self.store.running(entry)?)) } else { Ok(OFF) }
+        if !entry.is_active() {
+            return Ok(OFF);
+        }
+        // Of a pool of files, its directory knows.
+        let has_files = matches!(entry.notes.get(KIND).map(String::as_str), Some("dir" | "fs" | "netfs"));
+        let space = if has_files { None } else { self.content(entry.uuid)?.space()? };
+        Ok(backend::info(&self.store.running(entry)?, space.as_ref()))
+    }
+
+    fn ask<'a>(&'a self, pool: &'a StoragePool, call: &'a Call) -> Ask<'a> {
+        Ask { pool, call, host: &self.host, uri: &self.uri }
     }
 
     pub(crate) fn by_target_path(&self, path: &str) -> Result<StoragePoolSummary> {
@@ -89,6 +101,14 @@ impl Engine {
         let info = self.info(&entry)?;
         (pool.capacity, pool.allocation, pool.available) =
             (Bytes(info.capacity), Bytes(info.allocation), Bytes(info.available));
+        if let StoragePoolKind::Disk(disk) = &mut pool.kind
+            && entry.is_active()
+            && let (Some(device), Some(space)) =
+                (disk.source.devices.first_mut(), self.content(uuid)?.space()?)
+        {
+            device.free_extents =
+                space.free.iter().map(|(start, end)| FreeExtent { start: *start, end: *end }).collect();
+        }
         Ok(virt_conf::xml::to_string(&pool, FormatOptions::default()))
     }
 
@@ -153,6 +173,7 @@ impl Engine {
         flags: StartStoragePool,
         call: &Call,
     ) -> Result<StoragePoolSummary> {
+        let backend = backend::of(&pool.kind)?;
         let builds = [
             (StartStoragePool::WITH_BUILD, BuildStoragePool::empty()),
             (StartStoragePool::WITH_BUILD_OVERWRITE, BuildStoragePool::OVERWRITE),
@@ -160,24 +181,39 @@ impl Engine {
         ];
         let build = builds.into_iter().filter(|(flag, _)| flags.contains(*flag)).map(|(_, build)| build);
         if let Some(build) = build.reduce(|one, other| one | other) {
-            backend::build(&pool, build, call)?;
+            backend.build(&self.ask(&pool, call), build)?;
         }
         making::recover_all(self.store.root())?;
-        backend::start(&pool, call)?;
+        let found =
+            matches!(pool.kind, StoragePoolKind::Scsi(_)) && backend.is_active(&self.ask(&pool, call))?;
+        backend.start(&self.ask(&pool, call))?;
+        if !found {
+            backend::note_made(&mut pool);
+        }
+        self.begin(uuid, &mut pool, call)
+    }
+
+    /// Looks at the volumes of a pool that is on the host, and writes that it runs; what cannot be looked at is taken away
+    /// again. The caller has the pool's lock.
+    fn begin(&self, uuid: Uuid, pool: &mut StoragePool, call: &Call) -> Result<StoragePoolSummary> {
+        let backend = backend::of(&pool.kind)?;
         let content = self.content(uuid)?;
-        let found = backend::volumes(&pool, &*content.volumes()?, call)
-            .and_then(|volumes| content.replace(Arc::new(volumes)))
+        let ask = self.ask(pool, call);
+        let found = backend
+            .refresh(&ask, &*content.volumes()?)
+            .and_then(|found| content.replace(Arc::new(found.volumes), found.space))
             .inspect_err(|_| {
-                if let Err(error) = backend::stop(&pool, call) {
+                // Whoever gave up is not asked again.
+                if let Err(error) = backend.stop(&self.ask(pool, Call::background())) {
                     log::warn!("{error:#}");
                 }
             });
         found?;
-        backend::note_permissions(&mut pool);
+        backend::note_permissions(pool);
         let mut lock = self.store.index().lock("starting a storage pool", call.wait())?;
         // Somebody else may have taken its name or storage meanwhile.
-        self.store.check_unique(&pool, uuid)?;
-        let entry = self.store.write_status(&mut lock, uuid, &pool)?;
+        self.store.check_unique(pool, uuid)?;
+        let entry = self.store.write_status(&mut lock, uuid, pool)?;
         self.store.tell(
             &lock,
             &entry,
@@ -191,7 +227,8 @@ impl Engine {
         let _turn = self.turn(uuid, "building a storage pool", call)?;
         let entry = self.store.by_uuid(uuid)?;
         self.refuse_active(&entry, "already")?;
-        backend::build(&self.store.definition(&entry)?, flags, call)?;
+        let pool = self.store.definition(&entry)?;
+        backend::of(&pool.kind)?.build(&self.ask(&pool, call), flags)?;
         let lock = self.store.index().lock("building a storage pool", call.wait())?;
         self.store.tell(
             &lock,
@@ -205,7 +242,7 @@ impl Engine {
         let _turn = self.turn(uuid, "stopping a storage pool", call)?;
         let entry = self.store.by_uuid(uuid)?;
         let pool = self.store.running(&entry)?;
-        backend::stop(&pool, call)?;
+        backend::of(&pool.kind)?.stop(&self.ask(&pool, call))?;
         self.off(&entry, call)
     }
 
@@ -222,9 +259,10 @@ impl Engine {
         let entry = self.store.by_uuid(uuid)?;
         self.refuse_active(&entry, "still")?;
         if flags.contains(DeleteStoragePool::ZEROED) {
-            return Err(error::unsupported("the storage of a directory cannot be written over as a whole"));
+            return Err(error::unsupported("the storage of a pool cannot be written over as a whole"));
         }
-        backend::delete(&self.store.definition(&entry)?)?;
+        let pool = self.store.definition(&entry)?;
+        backend::of(&pool.kind)?.delete(&self.ask(&pool, call))?;
         let lock = self.store.index().lock("deleting a storage pool", call.wait())?;
         self.store.tell(
             &lock,
@@ -241,12 +279,13 @@ impl Engine {
         let pool = self.store.running(&entry)?;
         making::recover_all(self.store.root())?;
         let content = self.content(uuid)?;
-        match backend::volumes(&pool, &*content.volumes()?, call) {
-            Ok(volumes) => content.replace(Arc::new(volumes))?,
+        let backend = backend::of(&pool.kind)?;
+        match backend.refresh(&self.ask(&pool, call), &*content.volumes()?) {
+            Ok(found) => content.replace(Arc::new(found.volumes), found.space)?,
             // Whoever gave up has found out nothing about the pool.
             Err(error) if call.check().is_err() => return Err(error),
             Err(error) => {
-                if let Err(stop) = backend::stop(&pool, call) {
+                if let Err(stop) = backend.stop(&self.ask(&pool, call)) {
                     log::warn!("{stop:#}");
                 }
                 self.off(&entry, call)?;
@@ -263,15 +302,46 @@ impl Engine {
         self.store.set_autostart(&mut lock, &entry, autostart)
     }
 
-    /// Starts every pool that starts with the host; answers the errors.
+    /// Takes over the pools that somebody else brought to the host, and starts those that start with it; answers the errors.
     pub(crate) fn host_start(&self, call: &Call) -> Result<Vec<String>> {
         let entries = self.store.index().list()?;
-        let waiting = entries.iter().filter(|entry| entry.autostart && !entry.is_active());
         let start = |entry: &Arc<Entry>| {
-            let started = self.create(entry.uuid, StartStoragePool::empty(), call);
+            let started = match self.take_over(entry.uuid, call) {
+                Ok(false) if entry.autostart => self.create(entry.uuid, StartStoragePool::empty(), call),
+                other => other.map(drop),
+            };
             started.err().map(|error| format!("{}: {error}", entry.name))
         };
-        Ok(waiting.filter_map(start).collect())
+        Ok(entries.iter().filter(|entry| !entry.is_active()).filter_map(start).collect())
+    }
+
+    /// A pool that is off here and on the host already (mounted, logged in, switched on) is on; whether it was so.
+    fn take_over(&self, uuid: Uuid, call: &Call) -> Result<bool> {
+        let _turn = self.turn(uuid, "starting a storage pool", call)?;
+        let entry = self.store.by_uuid(uuid)?;
+        if entry.is_active() {
+            return Ok(true);
+        }
+        let mut pool = self.store.definition(&entry)?;
+        // Nobody here knows of it, so that nobody else can have started it.
+        let Ok(backend) = backend::of(&pool.kind) else { return Ok(false) };
+        if !backend.is_active(&self.ask(&pool, call))? {
+            return Ok(false);
+        }
+        self.begin(uuid, &mut pool, call).map(|_| true)
+    }
+
+    /// What pools of this type could be made of.
+    pub(crate) fn find_sources(&self, kind: &str, source: Option<&str>, call: &Call) -> Result<String> {
+        let unknown = || error::unsupported(format!("unknown storage pool type {kind}"));
+        ListStoragePools::of_kind(kind).ok_or_else(unknown)?;
+        let place =
+            source.map(|source| virt_conf::xml::from_str::<SourceSearch>(source, &ParseOptions::default()));
+        let place = place.transpose()?.map(|it| Where { hosts: it.hosts, initiator: it.initiator });
+        match backend::named(kind) {
+            Some(backend) => backend.find_sources(kind, place.as_ref(), call),
+            None => Err(backend::no_support(format!("pool type '{kind}' does not support source discovery"))),
+        }
     }
 
     pub(crate) fn recover(&self) -> Result<Vec<String>> {

@@ -8,10 +8,13 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use virt_core::driver::Call;
 use virt_util::journal::{Changes, Journal, Step, recover};
 use virt_util::root::Root;
+use virt_util::sysfs::Sysfs;
 use virt_util::{Error, ErrorCode, Result};
 
+use crate::command::Command;
 use crate::error;
 
 /// How the names of unfinished files begin.
@@ -27,19 +30,36 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 enum Work {
     /// An empty file that becomes a volume.
     File { path: PathBuf },
+    /// A device that becomes a volume: what removes it, and, of a partition, where on its disk it begins, in bytes. Whoever
+    /// writes this down makes it.
+    Device { path: PathBuf, remove: Command, start: Option<u64> },
+}
+
+/// Whether the device that was written down is there, and no other in its place.
+fn is_there(path: &Path, start: Option<u64>) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let sector = || Sysfs::host().number(format!("class/block/{name}/start")).ok().flatten();
+    path.exists()
+        && start.is_none_or(|start| sector().is_some_and(|sector| sector.unsigned_abs() * 512 == start))
 }
 
 impl Step for Work {
     type Context = ();
 
     fn carry_out(&self, (): &mut ()) -> Result<()> {
-        let Self::File { path } = self;
+        let Self::File { path } = self else { return Ok(()) };
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         made.map(drop).map_err(|error| error::about("cannot create path", path, error))
     }
 
     fn undo(&self, (): &mut ()) -> Result<()> {
-        let Self::File { path } = self;
+        let path = match self {
+            Self::File { path } => path,
+            Self::Device { path, remove, start } if is_there(path, *start) => {
+                return remove.run(Call::background()).map(drop);
+            }
+            Self::Device { .. } => return Ok(()),
+        };
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error::about("cannot remove", path, error))
@@ -49,12 +69,61 @@ impl Step for Work {
     }
 
     fn describe(&self) -> String {
-        let Self::File { path } = self;
+        let (Self::File { path } | Self::Device { path, .. }) = self;
         format!("make '{}'", path.display())
     }
 
     fn changes(&self) -> Changes {
         Changes::Files
+    }
+}
+
+/// The journal of a volume that is being made, and its name.
+fn journal(root: &Root, pool: Uuid, name: &str) -> Result<(String, Journal<Work>)> {
+    // Names are longer than a journal's may be.
+    let mark = format!("{pool}-{:08x}", crc32fast::hash(name.as_bytes()));
+    let busy = |error: Error| match error.code() {
+        ErrorCode::RESOURCE_BUSY => error::invalid(format!("volume '{name}' is still being allocated.")),
+        _ => error,
+    };
+    let journal = Journal::begin(root, &mark, &format!("making volume '{name}'")).map_err(busy)?;
+    Ok((mark, journal))
+}
+
+/// A device that is being made and filled. Dropping it removes it.
+pub(crate) struct MakingDevice(Option<Journal<Work>>);
+
+impl MakingDevice {
+    /// Writes down that the device at `path`, where nothing is, is going to be made, and what removes it.
+    pub(crate) fn begin(
+        root: &Root,
+        pool: Uuid,
+        name: &str,
+        path: &Path,
+        (remove, start): (Command, Option<u64>),
+    ) -> Result<Self> {
+        recover_all(root)?;
+        if path.exists() {
+            return Err(error::invalid(format!("volume target path '{}' already exists", path.display())));
+        }
+        let (_, mut journal) = journal(root, pool, name)?;
+        journal.carry_out(Work::Device { path: path.to_owned(), remove, start }, &mut ())?;
+        Ok(Self(Some(journal)))
+    }
+
+    /// It is whole: nothing is undone any more.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.0.take().map_or(Ok(()), Journal::keep)
+    }
+}
+
+impl Drop for MakingDevice {
+    fn drop(&mut self) {
+        if let Some(journal) = self.0.take()
+            && let Err(error) = journal.undo(&mut ())
+        {
+            log::error!("{error:#}");
+        }
     }
 }
 
@@ -69,13 +138,7 @@ impl Making {
     /// Begins to make the file `target` of the volume `name`; nobody else makes it at the same time.
     pub(crate) fn begin(root: &Root, pool: Uuid, name: &str, target: &Path) -> Result<Self> {
         recover_all(root)?;
-        // Names are longer than a journal's may be.
-        let mark = format!("{pool}-{:08x}", crc32fast::hash(name.as_bytes()));
-        let busy = |error: Error| match error.code() {
-            ErrorCode::RESOURCE_BUSY => error::invalid(format!("volume '{name}' is still being allocated.")),
-            _ => error,
-        };
-        let mut journal = Journal::begin(root, &mark, &format!("making volume '{name}'")).map_err(busy)?;
+        let (mark, mut journal) = journal(root, pool, name)?;
         let path = target.with_file_name(format!("{PREFIX}{mark}"));
         // Half-made by whoever had this journal before, and already forgotten by it.
         match std::fs::remove_file(&path) {

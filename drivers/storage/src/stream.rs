@@ -47,8 +47,13 @@ pub(crate) struct Download {
 }
 
 impl Download {
-    pub(crate) fn open(path: &Path, offset: u64, length: u64, sparse: bool) -> Result<Arc<dyn Stream>> {
-        let file = volume::open(path, false)?;
+    /// `file` is what is at `path`; `length` bytes of it from `offset` on, 0 for all.
+    pub(crate) fn open(
+        file: File,
+        path: &Path,
+        (offset, length): (u64, u64),
+        sparse: bool,
+    ) -> Result<Arc<dyn Stream>> {
         let size = file.length().map_err(|error| error::about("cannot examine", path, error))?;
         let end = if length == 0 { size } else { offset.saturating_add(length).min(size) };
         let range = Mutex::new((offset.min(end), end));
@@ -119,17 +124,24 @@ struct Incoming {
     finish: Finish,
 }
 
+/// Where an upload goes.
+pub(crate) enum Into {
+    /// Beside the volume, until it is whole.
+    File(Box<Making>),
+    /// Into the device itself, at once.
+    Device(File),
+}
+
 impl Upload {
-    /// `making` is where it goes until it is whole; nothing for devices.
     pub(crate) fn open(
         path: &Path,
         (offset, length): (u64, u64),
-        making: Option<Making>,
+        into: Into,
         finish: Finish,
     ) -> Result<Arc<dyn Stream>> {
-        let file = match &making {
-            Some(making) => making.open()?,
-            None => volume::open(path, true)?,
+        let (file, making) = match into {
+            Into::File(making) => (making.open()?, Some(*making)),
+            Into::Device(file) => (file, None),
         };
         let limit = if length == 0 { u64::MAX } else { offset.saturating_add(length) };
         let incoming =

@@ -10,10 +10,10 @@ use nix::errno::Errno;
 use nix::fcntl::{FallocateFlags, fallocate};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, Uid, fchown};
-use virt_conf::model::storage_pool::{FileMode, StoragePermissions};
+use virt_conf::model::storage_pool::{FileMode, FreeExtent, StoragePermissions};
 use virt_conf::model::storage_volume::{
-    ClusterSize, VolumeBackingStore, VolumeFeatures, VolumeFormat, VolumeFormatElement, VolumeKind,
-    VolumeTarget, VolumeTimestamps,
+    ClusterSize, VolumeBackingStore, VolumeDevice, VolumeFeatures, VolumeFormat, VolumeFormatElement,
+    VolumeKind, VolumeSource, VolumeTarget, VolumeTimestamps,
 };
 use virt_conf::model::{Bytes, StorageVolume};
 use virt_conf::model::{EncryptionFormat, EncryptionSecret, EncryptionSecretType, StorageEncryption};
@@ -90,6 +90,27 @@ pub(crate) fn copy(
             place += copied;
             call.progress(place, end, "copying");
         }
+    }
+    Ok(())
+}
+
+/// As [`copy`], from the beginning, onto something that is not empty: holes become zeros.
+pub(crate) fn copy_all(from: &File, to: &File, path: &Path, length: u64, call: &Call) -> Result<()> {
+    let failed =
+        |error: io::Error| error::system(format!("failed writing to file '{}'", path.display()), error);
+    let mut buffer = vec![0; 1 << 20];
+    let mut place = 0;
+    while place < length {
+        call.check()?;
+        let part = usize::try_from(length - place).unwrap_or(buffer.len()).min(buffer.len());
+        let part = &mut buffer[..part];
+        // What it lost under us is zeros.
+        let count = from.read_at(part, place).map_err(failed)?;
+        part[count..].fill(0);
+        let part = if count == 0 { &part[..] } else { &part[..count] };
+        to.write_all_at(part, place).map_err(failed)?;
+        place += part.len() as u64;
+        call.progress(place, length, "copying");
     }
     Ok(())
 }
@@ -203,7 +224,7 @@ pub(crate) fn document(volume: &Volume) -> StorageVolume {
         },
         name: volume.name.clone(),
         key: Some(volume.key.clone()),
-        source: None,
+        source: source(&volume.extents),
         capacity: Bytes(volume.capacity),
         allocation: Bytes(volume.allocation),
         physical: Some(Bytes(volume.physical)),
@@ -223,6 +244,19 @@ pub(crate) fn document(volume: &Volume) -> StorageVolume {
         }),
         backing_store: volume.backing.as_ref().map(|(path, format)| backing(path, format.as_deref())),
     }
+}
+
+/// The devices that a volume lies on, each once.
+fn source(extents: &[(String, u64, u64)]) -> Option<VolumeSource> {
+    let mut devices: Vec<VolumeDevice> = Vec::new();
+    for (path, start, end) in extents {
+        let extent = FreeExtent { start: *start, end: *end };
+        match devices.last_mut() {
+            Some(device) if device.path == *path => device.extents.push(extent),
+            _ => devices.push(VolumeDevice { path: path.clone(), extents: vec![extent] }),
+        }
+    }
+    (!devices.is_empty()).then_some(VolumeSource { devices })
 }
 
 fn secret(uuid: uuid::Uuid) -> EncryptionSecret {

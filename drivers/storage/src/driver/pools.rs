@@ -8,7 +8,6 @@ use virt_conf::xml::ParseOptions;
 use virt_core::driver::*;
 
 use super::Connection;
-use crate::error;
 
 impl StoragePools for Connection {
     fn list(&self, _: &Call, filter: ListStoragePools) -> Result<Vec<StoragePoolSummary>> {
@@ -86,12 +85,8 @@ impl StoragePools for Connection {
         self.engine.set_autostart(pool, autostart, call)
     }
 
-    fn find_sources(&self, _: &Call, kind: String, _: Option<String>) -> Result<String> {
-        if ListStoragePools::of_kind(&kind).is_none() {
-            return Err(error::unsupported(format!("unknown storage pool type {kind}")));
-        }
-        let detail = format!("pool type '{kind}' does not support source discovery");
-        Err(Error::new(ErrorCode::NO_SUPPORT, ErrorDomain::STORAGE, detail))
+    fn find_sources(&self, call: &Call, kind: String, source: Option<String>) -> Result<String> {
+        self.engine.find_sources(&kind, source.as_deref(), call)
     }
 
     fn capabilities(&self, _: &Call) -> Result<String> {

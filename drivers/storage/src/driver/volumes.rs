@@ -72,17 +72,17 @@ impl StorageVolumes for Connection {
 
     fn info(
         &self,
-        _: &Call,
+        call: &Call,
         pool: Uuid,
         volume: String,
         flags: StorageVolumeInfoFlags,
     ) -> Result<StorageVolumeInfo> {
         flags.only(StorageVolumeInfoFlags::all(), "storageVolGetInfoFlags")?;
-        self.engine.volume_info(pool, &volume, flags.contains(StorageVolumeInfoFlags::GET_PHYSICAL))
+        self.engine.volume_info(pool, &volume, flags.contains(StorageVolumeInfoFlags::GET_PHYSICAL), call)
     }
 
-    fn xml(&self, _: &Call, pool: Uuid, volume: String) -> Result<String> {
-        self.engine.volume_xml(pool, &volume)
+    fn xml(&self, call: &Call, pool: Uuid, volume: String) -> Result<String> {
+        self.engine.volume_xml(pool, &volume, call)
     }
 
     fn upload(

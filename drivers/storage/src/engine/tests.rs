@@ -13,6 +13,8 @@ use virt_util::root::Location;
 
 use super::*;
 
+mod devices;
+
 /// A host without other drivers.
 struct Alone;
 
@@ -251,7 +253,7 @@ fn images_are_made_on_others_and_converted() {
     assert_eq!(raw.unwrap().format.as_deref(), Some("raw"));
     setup.engine.resize_volume(setup.uuid, "base", 2 << 20, ResizeStorageVolume::empty(), CALL()).unwrap();
     assert_eq!(setup.engine.volume(setup.uuid, "base").unwrap().capacity, 2 << 20);
-    let text = setup.engine.volume_xml(setup.uuid, "top").unwrap();
+    let text = setup.engine.volume_xml(setup.uuid, "top", CALL()).unwrap();
     assert!(text.contains("<backingStore>") && text.contains("<compat>1.1</compat>"), "{text}");
     // What qemu-img refuses leaves nothing.
     let odd = "<target><format type='qcow2'/><clusterSize unit='B'>7</clusterSize></target>";

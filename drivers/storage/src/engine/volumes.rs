@@ -1,5 +1,6 @@
 //! What can be done to the volumes of pools.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _};
 use std::path::{Path, PathBuf};
@@ -17,16 +18,23 @@ use virt_util::Result;
 use virt_util::index::Entry;
 
 use super::Engine;
+use crate::backend::Backend;
 use crate::command::{Image, check_encryption};
 use crate::content::{Content, Volume};
 use crate::making::Making;
-use crate::stream::{Download, Finish, Upload};
+use crate::stream::{Download, Finish, Into, Upload};
 use crate::{backend, error, refresh, volume, wipe};
+
+mod device;
+
+/// What libvirt says of pools whose volumes cannot be copied.
+const NO_CLONE: &str = "storage pool does not support volume creation from an existing volume";
 
 /// A running pool.
 struct Place {
     entry: Arc<Entry>,
     pool: StoragePool,
+    backend: &'static dyn Backend,
     content: Arc<Content>,
 }
 
@@ -38,6 +46,22 @@ impl Place {
 
     fn summary(&self, volume: &Volume) -> StorageVolumeSummary {
         volume.summary(self.entry.uuid, &self.entry.name)
+    }
+
+    /// Whether its volumes are files of a directory; otherwise they are devices, or nothing on this host.
+    fn has_files(&self) -> bool {
+        backend::has_files(&self.pool.kind)
+    }
+
+    /// Opens what holds a volume's bytes.
+    fn open(&self, volume: &Volume, write: bool) -> Result<File> {
+        let path = Path::new(&volume.path);
+        if self.has_files() { volume::open(path, write) } else { backend::open_device(path, write) }
+    }
+
+    /// Refuses volumes whose bytes are not on this host.
+    fn check_paths(&self, sentence: &str) -> Result<()> {
+        if self.backend.has_paths() { Ok(()) } else { Err(backend::no_support(sentence)) }
     }
 }
 
@@ -51,7 +75,8 @@ impl Engine {
     fn place(&self, pool: Uuid) -> Result<Place> {
         let entry = self.store.by_uuid(pool)?;
         let running = self.store.running(&entry)?;
-        Ok(Place { entry, pool: running, content: self.content(pool)? })
+        let backend = backend::of(&running.kind)?;
+        Ok(Place { entry, pool: running, backend, content: self.content(pool)? })
     }
 
     /// Every pool that runs.
@@ -97,15 +122,21 @@ impl Engine {
         Ok(None)
     }
 
-    pub(crate) fn volume_xml(&self, pool: Uuid, name: &str) -> Result<String> {
+    pub(crate) fn volume_xml(&self, pool: Uuid, name: &str, call: &Call) -> Result<String> {
         let place = self.place(pool)?;
-        let volume = self.current(&place, name)?;
+        let volume = self.current(&place, name, call)?;
         Ok(virt_conf::xml::to_string(&volume::document(&volume), FormatOptions::default()))
     }
 
-    pub(crate) fn volume_info(&self, pool: Uuid, name: &str, physical: bool) -> Result<StorageVolumeInfo> {
+    pub(crate) fn volume_info(
+        &self,
+        pool: Uuid,
+        name: &str,
+        physical: bool,
+        call: &Call,
+    ) -> Result<StorageVolumeInfo> {
         let place = self.place(pool)?;
-        let volume = self.current(&place, name)?;
+        let volume = self.current(&place, name, call)?;
         Ok(StorageVolumeInfo {
             kind: StorageVolumeKind::from_number(volume.kind),
             capacity: volume.capacity,
@@ -113,10 +144,10 @@ impl Engine {
         })
     }
 
-    /// A volume as its file is now.
-    fn current(&self, place: &Place, name: &str) -> Result<Volume> {
+    /// A volume as its file or device is now.
+    fn current(&self, place: &Place, name: &str, call: &Call) -> Result<Volume> {
         let known = place.find(name)?;
-        let now = refresh::one(backend::directory(&place.pool)?, name)?;
+        let now = place.backend.look(&self.ask(&place.pool, call), &known)?;
         let gone =
             || error::system(format!("cannot open volume '{}'", known.path), nix::errno::Errno::ENOENT);
         let mut now = now.ok_or_else(gone)?;
@@ -146,9 +177,9 @@ impl Engine {
         if name.contains(char::is_control) || name.len() > 255 || crate::making::is_unfinished(name) {
             return Err(error::argument(format!("'{}' cannot be a volume's name", name.escape_default())));
         }
-        let path = Path::new(backend::directory(&place.pool)?).join(name);
+        let path = Path::new(place.pool.target_path().unwrap_or_default()).join(name);
         // `.` and `..` are there, too.
-        if path.symlink_metadata().is_ok() {
+        if place.has_files() && path.symlink_metadata().is_ok() {
             return Err(error::invalid(format!("volume target path '{}' already exists", path.display())));
         }
         if let Some(encryption) = volume.target.as_ref().and_then(|it| it.encryption.as_ref()) {
@@ -166,6 +197,9 @@ impl Engine {
     ) -> Result<StorageVolumeSummary> {
         let place = self.place(pool)?;
         let (document, path) = self.parse(&place, xml, flags, false)?;
+        if !place.has_files() {
+            return self.create_device(&place, &document, call);
+        }
         if volume::is_directory(&document) {
             let mode = document
                 .target
@@ -219,7 +253,8 @@ impl Engine {
     ) -> Result<StorageVolumeSummary> {
         let place = self.place(pool)?;
         let from_place = if from_pool == pool { self.place(pool)? } else { self.place(from_pool)? };
-        let original = self.current(&from_place, from)?;
+        let original = self.current(&from_place, from, call)?;
+        from_place.check_paths(NO_CLONE)?;
         let (mut document, path) = self.parse(&place, xml, flags, true)?;
         if document.capacity.0 < original.capacity {
             document.capacity = Bytes(original.capacity);
@@ -227,11 +262,14 @@ impl Engine {
         if !says_allocation(xml) {
             document.allocation = document.capacity;
         }
-        let source = volume::open(Path::new(&original.path), false)?;
+        let source = from_place.open(&original, false)?;
+        if !place.has_files() {
+            return self.clone_device(&place, &document, (&original, &source), call);
+        }
         let making = Making::begin(self.store.root(), pool, &document.name, &path)?;
         let password = self.password(encryption(&document), call)?;
         let secret = password.as_ref().and_then(|password| password.uuid);
-        let was_raw = original.format.as_deref() == Some("raw") && original.encryption.is_none();
+        let was_raw = original.is_raw();
         if was_raw && !volume::needs_qemu_img(&document) {
             let file = making.open()?;
             if document.target.as_ref().is_some_and(|it| it.nocow) {
@@ -316,7 +354,10 @@ impl Engine {
 
     /// Lets what a volume is now be known. The caller has the pool's lock.
     fn look(&self, place: &Place, name: &str, secret: Option<Uuid>) -> Result<StorageVolumeSummary> {
-        let now = refresh::one(backend::directory(&place.pool)?, name)?;
+        let now = match place.has_files() {
+            true => refresh::one(backend::directory(&place.pool)?, name)?,
+            false => place.backend.look(&self.ask(&place.pool, Call::background()), &*place.find(name)?)?,
+        };
         let mut now =
             now.ok_or_else(|| error::no_volume(format!("no storage vol with matching name '{name}'")))?;
         let known = place.content.volumes()?.get(name).and_then(|known| known.secret);
@@ -351,6 +392,10 @@ impl Engine {
         }
         let _turn = self.store.lock_pool(pool, "deleting a volume", call.wait())?;
         let known = place.find(name)?;
+        if !place.has_files() {
+            place.backend.remove(&self.ask(&place.pool, call), &known)?;
+            return self.recount(&place, call);
+        }
         let path = Path::new(&known.path);
         let removed = match StorageVolumeKind::from_number(known.kind) {
             StorageVolumeKind::Dir => std::fs::remove_dir(path)
@@ -378,8 +423,9 @@ impl Engine {
     ) -> Result<()> {
         let place = self.place(pool)?;
         let known = place.find(name)?;
+        place.backend.check_wipe(&known)?;
         let path = Path::new(&known.path);
-        let mut file = volume::open(path, true)?;
+        let mut file = place.open(&known, true)?;
         wipe::wipe(&mut file, path, algorithm, call)?;
         self.appeared(&place, name, None, call).map(drop)
     }
@@ -393,7 +439,7 @@ impl Engine {
         call: &Call,
     ) -> Result<()> {
         let place = self.place(pool)?;
-        let known = self.current(&place, name)?;
+        let known = self.current(&place, name, call)?;
         let shrink = flags.contains(ResizeStorageVolume::SHRINK);
         let absolute = match (flags.contains(ResizeStorageVolume::DELTA), shrink) {
             (false, _) => Some(capacity),
@@ -409,8 +455,13 @@ impl Engine {
                 "Can't shrink capacity below current capacity unless shrink flag explicitly specified";
             return Err(error::argument(sentence));
         }
-        if absolute.saturating_sub(known.capacity) > backend::info(&place.pool).available {
+        if absolute.saturating_sub(known.capacity) > self.info(&place.entry)?.available {
             return Err(error::failed("Not enough space left in storage pool"));
+        }
+        if !place.has_files() {
+            let _turn = self.store.lock_pool(pool, "resizing a volume", call.wait())?;
+            place.backend.resize(&self.ask(&place.pool, call), &known, absolute)?;
+            return self.recount(&place, call);
         }
         let allocate = flags.contains(ResizeStorageVolume::ALLOCATE);
         let path = Path::new(&known.path);
@@ -438,8 +489,10 @@ impl Engine {
         range: (u64, u64),
         sparse: bool,
     ) -> Result<Arc<dyn Stream>> {
-        let known = self.place(pool)?.find(name)?;
-        Download::open(Path::new(&known.path), range.0, range.1, sparse)
+        let place = self.place(pool)?;
+        place.check_paths("storage pool doesn't support volume download")?;
+        let known = place.find(name)?;
+        Download::open(place.open(&known, false)?, Path::new(&known.path), range, sparse)
     }
 
     pub(crate) fn upload(
@@ -449,9 +502,10 @@ impl Engine {
         range: (u64, u64),
     ) -> Result<Arc<dyn Stream>> {
         let place = self.place(pool)?;
+        place.check_paths("storage pool doesn't support volume upload")?;
         let known = place.find(name)?;
         let path = Path::new(&known.path);
-        let file = volume::open(path, true)?;
+        let file = place.open(&known, true)?;
         let is_file = file.metadata().is_ok_and(|it| it.is_file());
         let making = is_file.then(|| Making::begin(self.store.root(), pool, name, path)).transpose()?;
         let (engine, name) = (self.clone(), name.to_owned());
@@ -460,7 +514,11 @@ impl Engine {
             making.map_or(Ok(()), Making::replace)?;
             engine.look(&place, &name, None).map(drop)
         });
-        Upload::open(path, range, making, finish)
+        let into = match making {
+            Some(making) => Into::File(Box::new(making)),
+            None => Into::Device(file),
+        };
+        Upload::open(path, range, into, finish)
     }
 }
 
