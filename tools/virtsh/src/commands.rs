@@ -152,6 +152,7 @@ pub const GROUPS: &[Group] = &[
             &pool::POOL_DELETE,
             &pool::POOL_DESTROY,
             &pool::POOL_DUMPXML,
+            &pool::POOL_EDIT,
             &pool::POOL_INFO,
             &pool::POOL_LIST,
             &pool::POOL_NAME,

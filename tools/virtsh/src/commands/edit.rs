@@ -1,4 +1,4 @@
-//! `edit`
+//! `edit`, and the editing of whatever else has a definition.
 
 use std::io::{self, IsTerminal as _};
 
@@ -9,6 +9,7 @@ use crate::command::{Command, DOMAIN, Opt, Outcome, Values, domain};
 use crate::editor::{Cursor, Draft};
 use crate::failure::{Context as _, Document, Failure};
 use crate::grammar::Arguments;
+use crate::output::Reply;
 use crate::shell::Shell;
 use crate::xml;
 
@@ -33,47 +34,107 @@ enum Answer {
     Force,
 }
 
-fn edit(shell: &mut Shell, arguments: &Arguments) -> Outcome {
-    let domain = shell.domain(arguments)?;
-    let mut flags = DefineDomain::VALIDATE;
-    flags.set(DefineDomain::VALIDATE, !arguments.has("skip-validate"));
-    let before = definition(&domain)?;
-    let draft = Draft::new(domain.name(), &before)?;
-    let mut session = Session { domain: &domain, flags, before, cursor: None };
-    match session.run(shell, &draft) {
-        Ok(Some(edited)) => {
-            let message = format!("Domain '{}' XML configuration edited.", edited.name());
-            shell.print(&done(&edited, message))
-        }
-        Ok(None) => {
-            let message = format!("Domain '{}' XML configuration not changed.", domain.name());
-            shell.print(&done(&domain, message))
-        }
-        // Whatever went wrong, what the user wrote stays.
-        Err(failure) if draft.read().is_ok_and(|text| text == session.before) => Err(failure),
-        Err(failure) => {
-            let path = draft.keep();
-            let hint = format!("your text is kept in {0}; virtsh define {0} tries it again", path.display());
-            Err(failure.hint(hint))
-        }
+/// What has a definition that can be edited.
+pub(super) trait Editable: Sized {
+    /// What it is: `Domain 'web'`.
+    fn title(&self) -> String;
+
+    /// As [`Editable::title`], within a sentence: `domain 'web'`.
+    fn title_within(&self) -> String;
+
+    /// Its name, of which the file in the editor is called.
+    fn file_name(&self) -> &str;
+
+    /// The command that defines it from a file.
+    const DEFINE: &str;
+
+    /// Its definition, for the next start.
+    fn definition(&self) -> Result<String, Failure>;
+
+    /// Gives it another definition, whose names are known ones where `strict`.
+    fn define(&self, text: &str, strict: bool) -> Result<Self, Error>;
+
+    /// Says what was done to it.
+    fn done(&self, message: String) -> Reply;
+}
+
+impl Editable for Domain {
+    const DEFINE: &str = "define";
+
+    fn title(&self) -> String {
+        format!("Domain '{}'", self.name())
+    }
+
+    fn title_within(&self) -> String {
+        format!("domain '{}'", self.name())
+    }
+
+    fn file_name(&self) -> &str {
+        self.name()
+    }
+
+    fn definition(&self) -> Result<String, Failure> {
+        Ok(self.xml(DomainXml::INACTIVE | DomainXml::SECURE)?)
+    }
+
+    fn define(&self, text: &str, strict: bool) -> Result<Self, Error> {
+        let mut flags = DefineDomain::empty();
+        flags.set(DefineDomain::VALIDATE, strict);
+        self.connection().define_domain(text, flags)
+    }
+
+    fn done(&self, message: String) -> Reply {
+        done(self, message)
     }
 }
 
-fn definition(domain: &Domain) -> Result<String, Failure> {
-    Ok(domain.xml(DomainXml::INACTIVE | DomainXml::SECURE)?)
+fn edit(shell: &mut Shell, arguments: &Arguments) -> Outcome {
+    let domain = shell.domain(arguments)?;
+    edit_definition(shell, &domain, !arguments.has("skip-validate"))
 }
 
-struct Session<'a> {
-    domain: &'a Domain,
-    flags: DefineDomain,
+/// Opens a definition in the user's editor, and defines what comes of it.
+pub(super) fn edit_definition(shell: &mut Shell, object: &impl Editable, strict: bool) -> Outcome {
+    let before = object.definition()?;
+    let draft = Draft::new(object.file_name(), &before)?;
+    let mut session = Session { object, strict, before, cursor: None };
+    match session.run(shell, &draft) {
+        Ok(Some(edited)) => {
+            let message = format!("{} XML configuration edited.", edited.title());
+            shell.print(&edited.done(message))
+        }
+        Ok(None) => {
+            let message = format!("{} XML configuration not changed.", object.title());
+            shell.print(&object.done(message))
+        }
+        // Whatever went wrong, what the user wrote stays.
+        Err(failure) if draft.read().is_ok_and(|text| text == session.before) => Err(failure),
+        Err(failure) => Err(kept(failure, object, draft)),
+    }
+}
+
+/// A failure that says where the user's text is.
+fn kept<T: Editable>(failure: Failure, _: &T, draft: Draft) -> Failure {
+    let path = draft.keep();
+    failure.hint(format!(
+        "your text is kept in {0}; virtsh {1} {0} tries it again",
+        path.display(),
+        T::DEFINE
+    ))
+}
+
+struct Session<'a, T> {
+    object: &'a T,
+    /// Whether names in it have to be known ones.
+    strict: bool,
     /// The definition when the editor was opened.
     before: String,
     cursor: Option<Cursor>,
 }
 
-impl Session<'_> {
+impl<T: Editable> Session<'_, T> {
     /// Edits until it is defined, or the user gives up; nothing when nothing was changed.
-    fn run(&mut self, shell: &mut Shell, draft: &Draft) -> Result<Option<Domain>, Failure> {
+    fn run(&mut self, shell: &mut Shell, draft: &Draft) -> Result<Option<T>, Failure> {
         loop {
             shell.output.flush();
             draft.open(self.cursor)?;
@@ -88,9 +149,9 @@ impl Session<'_> {
     }
 
     /// Defines the text; nothing when the user wants back into the editor.
-    fn define(&mut self, shell: &mut Shell, draft: &Draft, text: String) -> Result<Option<Domain>, Failure> {
+    fn define(&mut self, shell: &mut Shell, draft: &Draft, text: String) -> Result<Option<T>, Failure> {
         let document = Document { name: draft.path().display().to_string(), text };
-        let now = definition(self.domain)?;
+        let now = self.object.definition()?;
         if now != self.before {
             let failure =
                 Failure::sentence("the XML configuration was changed by another user while you edited it");
@@ -100,12 +161,8 @@ impl Session<'_> {
                 Answer::Force => self.before = now,
             }
         }
-        let define = |flags| {
-            let connection = self.domain.connection();
-            connection.define_domain(&document.text, flags)
-        };
-        let error = match define(self.flags) {
-            Ok(domain) => return Ok(Some(domain)),
+        let error = match self.object.define(&document.text, self.strict) {
+            Ok(object) => return Ok(Some(object)),
             Err(error) => error,
         };
         self.cursor = error.place().and_then(cursor);
@@ -114,8 +171,8 @@ impl Session<'_> {
             Answer::Again => Ok(None),
             Answer::Leave => Err(Failure::silent()),
             Answer::Force => {
-                self.flags.remove(DefineDomain::VALIDATE);
-                let defined = define(self.flags);
+                self.strict = false;
+                let defined = self.object.define(&document.text, false);
                 defined.map(Some).map_err(|error| self.refused(error, &document))
             }
         }
@@ -124,7 +181,7 @@ impl Session<'_> {
     fn refused(&self, error: Error, document: &Document) -> Failure {
         let refused: Result<(), _> = Err(xml::failure(error, document));
         refused
-            .context(|| format!("Failed to define domain '{}'", self.domain.name()))
+            .context(|| format!("Failed to define {}", self.object.title_within()))
             .err()
             .unwrap_or_default()
     }

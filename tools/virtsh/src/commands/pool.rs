@@ -4,12 +4,13 @@ mod make;
 
 use serde_json::Value;
 use virt_core::{
-    BuildStoragePool, DeleteStoragePool, ErrorCode, ListStoragePools, StartStoragePool, StoragePool,
-    StoragePoolEventKind, StoragePoolState, StoragePoolXml, Uuid,
+    BuildStoragePool, DefineStoragePool, DeleteStoragePool, Error, ErrorCode, ListStoragePools,
+    StartStoragePool, StoragePool, StoragePoolEventKind, StoragePoolState, StoragePoolXml, Uuid,
 };
 
 pub(super) use make::{POOL_CREATE, POOL_CREATE_AS, POOL_DEFINE, POOL_DEFINE_AS, escaped as make_escaped};
 
+use super::edit::{Editable, edit_definition};
 use super::follow::{self, Shown};
 use crate::command::{Command, Opt, Outcome, Values};
 use crate::failure::{Context as _, Failure, FailureKind};
@@ -176,6 +177,47 @@ pub(super) static POOL_DUMPXML: Command = Command {
         shell.print(&Reply::Text { key: "xml", text })
     },
 };
+
+pub(super) static POOL_EDIT: Command = Command {
+    name: "pool-edit",
+    summary: "edit XML configuration for a storage pool",
+    description: "Edit the XML configuration for a storage pool.",
+    options: &[POOL],
+    run: |shell, arguments| {
+        let pool = pool(shell, arguments, "pool")?;
+        edit_definition(shell, &pool, true)
+    },
+};
+
+impl Editable for StoragePool {
+    const DEFINE: &str = "pool-define";
+
+    fn title(&self) -> String {
+        format!("Pool {}", self.name())
+    }
+
+    fn title_within(&self) -> String {
+        format!("pool {}", self.name())
+    }
+
+    fn file_name(&self) -> &str {
+        self.name()
+    }
+
+    fn definition(&self) -> Result<String, Failure> {
+        Ok(self.xml(StoragePoolXml::INACTIVE)?)
+    }
+
+    fn define(&self, text: &str, strict: bool) -> Result<Self, Error> {
+        let mut flags = DefineStoragePool::empty();
+        flags.set(DefineStoragePool::VALIDATE, strict);
+        self.connection().define_storage_pool(text, flags)
+    }
+
+    fn done(&self, message: String) -> Reply {
+        done(self, message)
+    }
+}
 
 pub(super) static POOL_NAME: Command = Command {
     name: "pool-name",
