@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use chacha20poly1305::aead::{AeadInOut as _, Generate as _};
 use chacha20poly1305::{KeyInit as _, Tag, XChaCha20Poly1305, XNonce};
+use nix::errno::Errno;
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs, statfs};
-use nix::unistd::geteuid;
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use uuid::Uuid;
 use virt_core::driver::SecretValue;
 use virt_util::dir::Dir;
@@ -116,7 +117,15 @@ impl Keys {
         let dir = match self {
             Self::Lasting(dir) => dir.clone(),
             Self::InMemory(root) => {
-                memory(root, true)?.ok_or_else(|| error::failed("there is no place for keys in memory"))?
+                let mut place = memory(root, true);
+                for _ in 0..TRIES {
+                    match &place {
+                        // Another root has just forgotten its last key, and the directories above it.
+                        Err(error) if error.errno() == Some(Errno::ENOENT) => place = memory(root, true),
+                        _ => break,
+                    }
+                }
+                place?.ok_or_else(|| error::failed("there is no place for keys in memory"))?
             }
         };
         let bytes = Zeroizing::new(<[u8; KEY]>::try_generate().map_err(no_randomness)?);
@@ -127,7 +136,10 @@ impl Keys {
     fn forget(&self) -> Result<()> {
         let Self::InMemory(root) = self else { return Ok(()) };
         match memory(root, false)? {
-            Some(dir) => dir.remove_file(KEY_FILE),
+            Some(dir) => {
+                dir.remove_file(KEY_FILE)?;
+                forget_directories(root)
+            }
             None => Ok(()),
         }
     }
@@ -186,6 +198,11 @@ fn credential() -> Result<Option<Key>> {
     }
 }
 
+/// Where memory is a file system that everybody may use.
+const SHARED: &str = "/dev/shm";
+/// How often directories that vanish meanwhile are made anew.
+const TRIES: usize = 8;
+
 /// A private directory of this root's in memory; nothing where it is missing and shall not be made.
 fn memory(root: &Root, make: bool) -> Result<Option<Dir>> {
     let run = root.run();
@@ -193,16 +210,13 @@ fn memory(root: &Root, make: bool) -> Result<Option<Dir>> {
     if is_memory(kind.filesystem_type()) {
         return Ok(Some(run.clone()));
     }
-    const SHARED: &str = "/dev/shm";
     if !statfs(SHARED).is_ok_and(|kind| is_memory(kind.filesystem_type())) {
         return Err(error::failed(format!(
             "cannot keep the values of ephemeral secrets: neither '{}' nor '{SHARED}' is in memory",
             run.path().display()
         )));
     }
-    let stat = run.stat()?;
-    let names =
-        [format!("virt-{}", geteuid()), "secret".to_owned(), format!("{:x}-{:x}", stat.st_dev, stat.st_ino)];
+    let names = directories(root)?;
     let mut dir = Dir::open(SHARED)?.transient()?;
     for name in names {
         dir = match make {
@@ -214,6 +228,34 @@ fn memory(root: &Root, make: bool) -> Result<Option<Dir>> {
         };
     }
     Ok(Some(dir))
+}
+
+/// The directories that a root's key is in below [`SHARED`], the outermost first; the last is its own.
+fn directories(root: &Root) -> Result<[String; 3]> {
+    let stat = root.run().stat()?;
+    Ok([format!("virt-{}", geteuid()), "secret".to_owned(), format!("{:x}-{:x}", stat.st_dev, stat.st_ino)])
+}
+
+/// Removes those of them that nothing is in any more.
+fn forget_directories(root: &Root) -> Result<()> {
+    if is_memory(fstatfs(root.run()).map_or(TMPFS_MAGIC, |kind| kind.filesystem_type())) {
+        return Ok(());
+    }
+    let mut parents = vec![Dir::open(SHARED)?.transient()?];
+    let names = directories(root)?;
+    for name in &names {
+        match parents.last().map(|dir| dir.existing_subdir(name)).transpose()?.flatten() {
+            Some(dir) => parents.push(dir),
+            None => break,
+        }
+    }
+    // What is not empty is somebody else's too, and stays.
+    for (parent, name) in parents.iter().zip(&names).rev() {
+        if unlinkat(parent, name.as_str(), UnlinkatFlags::RemoveDir).is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn is_memory(kind: FsType) -> bool {

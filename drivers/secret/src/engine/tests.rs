@@ -166,3 +166,23 @@ fn readers_are_told_what_happens() {
     let told: Vec<_> = batch.events.iter().map(|event| (event.uuid, event.kind, event.event)).collect();
     assert_eq!(told, [(Some(uuid), 0, 0), (Some(uuid), 1, 0), (Some(uuid), 0, 1)]);
 }
+
+#[test]
+fn nothing_of_an_ephemeral_secret_is_left_in_memory() {
+    use std::os::unix::fs::MetadataExt as _;
+    let place = Place::new();
+    let secret = place.define("<secret ephemeral='yes'/>").unwrap();
+    place.engine.set_value(secret.uuid, &SecretValue::from(&b"open sesame"[..]), Wait::FOREVER).unwrap();
+    // Whoever else keeps keys there has directories of his own.
+    let root = Root::open(&Location::Below(place.scratch.path().into()), "secret").unwrap();
+    let run = root.run().path().to_owned();
+    let stat = std::fs::metadata(&run).unwrap();
+    let own = format!("/dev/shm/virt-{}/secret/{:x}-{:x}", nix::unistd::geteuid(), stat.dev(), stat.ino());
+    let in_memory =
+        nix::sys::statfs::statfs(run.as_path()).unwrap().filesystem_type() == nix::sys::statfs::TMPFS_MAGIC;
+    assert_eq!(std::path::Path::new(&own).exists(), !in_memory);
+    for _ in 0..2 {
+        place.engine.undefine(secret.uuid, Wait::FOREVER).ok();
+        assert!(!std::path::Path::new(&own).exists(), "{own}");
+    }
+}
