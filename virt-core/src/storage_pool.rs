@@ -126,19 +126,6 @@ impl Connection {
         Ok(list.into_iter().map(entry).collect())
     }
 
-    /// Starts every storage pool that starts with the host; answers the errors of those that did not, and nothing where no
-    /// driver has storage pools.
-    ///
-    /// # Errors
-    ///
-    /// What the driver says.
-    pub fn start_storage_pools(&self) -> Result<Vec<String>> {
-        match ask!(self, storage_pools, host_start()) {
-            Err(error) if error.code() == ErrorCode::NO_SUPPORT => Ok(Vec::new()),
-            other => other,
-        }
-    }
-
     /// The storage pool of this name.
     ///
     /// # Errors
