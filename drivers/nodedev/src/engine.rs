@@ -227,13 +227,24 @@ impl Engine {
     /// `NO_NODE_DEVICE` when there is none of this name; `OPERATION_INVALID` for the definition of a device that has none.
     pub fn xml(&self, name: &str, flags: NodeDeviceXml) -> Result<String> {
         let inactive = flags.contains(NodeDeviceXml::INACTIVE);
-        let there = self.current(|inventory| {
-            let device = inventory.get(name)?;
-            Some((device.clone(), inventory.parent(device).map(str::to_owned)))
+        let (known, there) = self.current(|inventory| {
+            let known = if inactive { None } else { inventory.document(name) };
+            if known.is_some() {
+                return (known, None);
+            }
+            let there = inventory.get(name);
+            let there = there.map(|device| {
+                let parent = inventory.parent(device).map(str::to_owned);
+                (device.clone(), parent, inventory.moment())
+            });
+            (None, there)
         })?;
+        if let Some(text) = known {
+            return Ok(text);
+        }
         let definition = self.definition(name);
         let format = if inactive { FormatOptions::INACTIVE } else { FormatOptions::default() };
-        let Some((device, parent)) = there else {
+        let Some((device, parent, begun)) = there else {
             let definition = definition.ok_or_else(|| no_device(name))?;
             return Ok(xml::to_string(&self.describe_definition(&definition)?, format));
         };
@@ -249,7 +260,11 @@ impl Engine {
         if inactive {
             described.driver = None;
         }
-        Ok(xml::to_string(&described, format))
+        let text = xml::to_string(&described, format);
+        if !inactive && self.live {
+            self.current(|inventory| inventory.keep(&device, &text, begun))?;
+        }
+        Ok(text)
     }
 
     /// The names of its capabilities.

@@ -1,19 +1,39 @@
 //! Which devices there are: listed once, then kept up with what the kernel and udev announce.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use virt_core::driver::NodeDeviceLifecycle;
 use virt_util::uevent::Uevent;
 
 use crate::host::{Host, above};
-use crate::kind::{COMPUTER, DIRECTORIES, Device};
+use crate::kind::{COMPUTER, DIRECTORIES, Device, Kind};
 
 /// The devices that are there, by their names and by their places.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inventory {
     devices: BTreeMap<String, Device>,
     names: HashMap<String, String>,
+    documents: Arc<Mutex<Documents>>,
 }
+
+/// Documents that hold until something happens, and when something last did.
+#[derive(Debug)]
+struct Documents {
+    texts: HashMap<String, String>,
+    last: Moment,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self { texts: HashMap::new(), last: Moment(Instant::now()) }
+    }
+}
+
+/// When something was last announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(Instant);
 
 /// What became of an announcement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,9 +103,46 @@ impl Inventory {
         Some(COMPUTER)
     }
 
+    /// The document of a device, if nothing has happened since it was written.
+    pub(crate) fn document(&self, name: &str) -> Option<String> {
+        self.documents().texts.get(name).cloned()
+    }
+
+    /// When something was last announced: what [`Inventory::keep`] is told of a document that was begun since.
+    pub(crate) fn moment(&self) -> Moment {
+        self.documents().last
+    }
+
+    /// Keeps a document that was begun at a moment, of a device of which the kernel announces
+    /// what changes.
+    pub(crate) fn keep(&self, device: &Device, text: &str, begun: Moment) {
+        use Kind::{Drm, Pci, Scsi, ScsiGeneric, Storage, UsbDevice, UsbInterface};
+        // How many more mediated devices there may be changes in silence.
+        let is_announced = match device.kind {
+            Pci => !text.contains("<capability type='mdev_types'>"),
+            UsbDevice | UsbInterface | Scsi | ScsiGeneric | Storage | Drm => true,
+            _ => false,
+        };
+        let mut documents = self.documents();
+        if is_announced && documents.last == begun {
+            documents.texts.insert(device.name.clone(), text.to_owned());
+        }
+    }
+
+    /// Something has happened, perhaps to others too: a new function joins its neighbours' IOMMU group.
+    fn forget_documents(&self) {
+        let mut documents = self.documents();
+        *documents = Documents::default();
+    }
+
+    fn documents(&self) -> MutexGuard<'_, Documents> {
+        self.documents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes an announcement in; answers what it means for listed devices, in the order in which it happened.
     pub(crate) fn follow(&mut self, host: &Host, event: &Uevent) -> Vec<Change> {
         use NodeDeviceLifecycle::{Created, Deleted};
+        self.forget_documents();
         let mut changes = Vec::new();
         if event.action == "remove" {
             changes.extend(self.remove(&event.path).map(|name| Change::Lifecycle(Deleted, name)));

@@ -20,7 +20,7 @@ use virt_util::pci::PciAddress;
 use crate::host::{Host, above, last};
 use crate::kind::{Device, Kind, MDEV_TYPES};
 
-/// Describes a device. Everything is read anew; nothing when the device went meanwhile.
+/// Describes a device as it is now; nothing when it went meanwhile.
 pub(crate) fn device(host: &Host, device: &Device, parent: Option<&str>) -> Option<NodeDevice> {
     let path = &device.path;
     let mut described = NodeDevice {
