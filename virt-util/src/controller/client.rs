@@ -381,6 +381,20 @@ impl Client {
         self.request(Request::SetNotes { notes }, Vec::new(), wait).map(drop)
     }
 
+    /// Says that something which the guest has let go of was seen to: nobody else is called for it. A controller of an
+    /// earlier version calls nobody.
+    ///
+    /// # Errors
+    ///
+    /// When the controller has gone.
+    pub fn tended(&mut self, what: &str, wait: Wait<'_>) -> Result<()> {
+        let told = self.request(Request::Tended { what: what.to_owned() }, Vec::new(), wait);
+        match told {
+            Err(error) if error.code() == ErrorCode::NO_SUPPORT => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
     /// Says that the ended guest is finished: what it held is released. The controller removes its files and ends; when
     /// this returns it has.
     ///

@@ -79,7 +79,8 @@ pub struct Settings {
     /// The guest's monitor: a QMP socket (JSON lines) with this name in the guest's directory, on which the guest itself
     /// listens. The controller connects, negotiates, and connects again when it takes over.
     pub monitor: Option<String>,
-    /// Arguments for our own binary's `finish`, run once when the guest has ended while nobody held its lock.
+    /// Arguments for our own binary's `finish`, run once when the guest has ended while nobody held its lock; and whenever
+    /// it has let go of something that nobody saw to ([`Rule::care`]).
     pub finish: Vec<String>,
     /// Monitor events that are written into the driver's event log, whoever is attached.
     pub rules: Vec<Rule>,
@@ -101,6 +102,9 @@ pub struct Rule {
     pub state: Option<(i32, i32)>,
     /// The states that this does not end: a guest that has crashed stays crashed while it is stopped.
     pub unless: Vec<i32>,
+    /// The member of the event's data that names what the guest has let go of, `device`. Whoever holds the guest's lock may
+    /// see to it ([`Client::tended`]); else our own binary's `finish` is run once the lock is free.
+    pub care: Option<String>,
 }
 
 /// Where a controller reports monitor events: written to the log as

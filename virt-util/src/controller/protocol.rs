@@ -81,6 +81,11 @@ pub enum Request {
         /// In place of those in the settings.
         notes: Value,
     },
+    /// Something that the guest has let go of was seen to.
+    Tended {
+        /// What, by the name that the event had for it.
+        what: String,
+    },
     /// The ended guest has been finished: nothing is left to do.
     Retire,
     /// Replace the controller's program, keeping all it holds.
@@ -92,7 +97,7 @@ pub enum Request {
 
 impl Request {
     /// The names of all requests, as they stand after `do`.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 15] = [
         "hello",
         "begin",
         "adopt",
@@ -105,6 +110,7 @@ impl Request {
         "monitor",
         "signal",
         "set-notes",
+        "tended",
         "retire",
         "replace",
     ];

@@ -4,7 +4,7 @@ mod guest;
 mod handover;
 mod requests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::PollFlags;
@@ -45,6 +45,10 @@ pub(super) struct Server {
     last: u64,
     guest_lock: GuestLock,
     finish: Finish,
+    /// What the guest has let go of and nobody has seen to.
+    gone: BTreeSet<String>,
+    /// Who sees to that.
+    care: Option<Process>,
     /// From the first event on that is reported.
     reporter: Option<Reporter>,
     /// Where no systemd keeps us.
@@ -77,6 +81,7 @@ enum Token {
     Listener,
     Guest,
     Finish,
+    Care,
     Reporter,
     Monitor,
     Client(u64),
@@ -106,6 +111,8 @@ impl Server {
             last: 0,
             guest_lock: GuestLock::default(),
             finish: Finish::NotYet,
+            gone: BTreeSet::new(),
+            care: None,
             reporter: None,
             group: None,
             retired: false,
@@ -120,6 +127,7 @@ impl Server {
                 break;
             }
             self.finish_if_due();
+            self.care_if_due();
             if self.has_no_purpose() {
                 break;
             }
@@ -178,6 +186,9 @@ impl Server {
         if let Finish::Runs(process) = &self.finish {
             add(Token::Finish, process.as_fd(), PollFlags::POLLIN);
         }
+        if let Some(process) = &self.care {
+            add(Token::Care, process.as_fd(), PollFlags::POLLIN);
+        }
         if let Some(reporter) = &self.reporter {
             add(Token::Reporter, reporter.as_fd(), PollFlags::POLLIN);
         }
@@ -202,6 +213,7 @@ impl Server {
             Token::Listener => self.accept(),
             Token::Guest => self.guest_ended(),
             Token::Finish => self.finish_ended(),
+            Token::Care => self.care_ended(),
             // What had to wait for it is looked at before the next wait.
             Token::Reporter => self.reporter.iter().for_each(Reporter::rearm),
             Token::Monitor => self.hear_monitor(),

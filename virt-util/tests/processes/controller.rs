@@ -1,12 +1,13 @@
 //! Controllers, their guests and their clients, each killed in turn.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::fd::OwnedFd;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
+use nix::poll::PollFlags;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("controller_kills_a_guest_that_was_not_settled", kills_what_was_not_settled),
         trial("controller_killed_is_replaced_once", is_replaced_once),
         trial("controller_has_a_guest_finished_once", has_a_guest_finished_once),
+        trial("controller_has_what_went_seen_to", has_what_went_seen_to),
         trial("controller_and_guest_killed_leave_it_to_one", both_killed),
         trial("guest_lock_is_fair_and_names_its_holder", lock_is_fair),
         trial("controller_reports_what_fails_at_the_start", start_failures),
@@ -338,6 +340,56 @@ fn has_a_guest_finished_once() {
     place.check_empty();
 }
 
+fn has_what_went_seen_to() {
+    let place = Place::new();
+    let log = place.finish_log();
+    let wanted = Settings {
+        finish: vec![log.display().to_string()],
+        rules: vec![Rule { event: "GONE".into(), care: Some("device".into()), ..Rule::default() }],
+        report: Some(Report {
+            directory: place.scratch.path().into(),
+            index: "things".into(),
+            events: "events".into(),
+            guest: uuid::Uuid::from_u128(7),
+        }),
+        ..settings()
+    };
+    let (mut client, _) = start_guest(&place.dir, &wanted);
+    let emit = |client: &mut Client, what: &str| {
+        let arguments = json!({ "name": "GONE", "data": { "device": what } });
+        client.command("event", Some(arguments), &[], soon()).unwrap();
+    };
+    // Who is called writes a line into it: one after the other, as the next is called when the one before has ended.
+    nix::unistd::mkfifo(&log, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+    let mut lines = std::fs::File::options().read(true).write(true).open(&log).unwrap();
+    let hear = |lines: &mut std::fs::File, wait: Wait<'_>| {
+        let heard = wait.poll(&[(lines.as_fd(), PollFlags::POLLIN)], "waiting for who is called");
+        let mut line = [0; 9];
+        heard.map(|_| lines.read_exact(&mut line).unwrap())
+    };
+    client.settle(soon()).unwrap();
+    // Whoever has the lock may see to it, and nobody comes; for what it says nothing of, somebody does once it is free.
+    client.lock("working", soon()).unwrap();
+    emit(&mut client, "net0");
+    client.tended("net0", soon()).unwrap();
+    client.unlock().unwrap();
+    client.lock("working", soon()).unwrap();
+    emit(&mut client, "net1");
+    emit(&mut client, "net2");
+    client.tended("net2", soon()).unwrap();
+    client.unlock().unwrap();
+    hear(&mut lines, soon()).unwrap();
+    emit(&mut client, "net3");
+    hear(&mut lines, soon()).unwrap();
+    hear(&mut lines, Wait::NOT).unwrap_err();
+    // Else somebody would be called for its end.
+    client.lock("ending", soon()).unwrap();
+    client.signal(Signal::SIGKILL, soon()).unwrap();
+    client.wait_for_end(soon()).unwrap();
+    client.retire(soon()).unwrap();
+    place.check_empty();
+}
+
 fn both_killed() {
     let place = Place::new();
     let (mut client, guest) = place.guest();
@@ -446,7 +498,7 @@ fn reports_events() {
         event: event.into(),
         unlocked_only,
         state,
-        unless: Vec::new(),
+        ..Rule::default()
     };
     let wanted = Settings {
         rules: vec![rule("STOP", true, Some((3, 5))), rule("RESET", false, None)],

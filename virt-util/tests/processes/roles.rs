@@ -120,7 +120,11 @@ fn monitor(mut stream: UnixStream) {
         match command["execute"].as_str().unwrap() {
             "silence" => {}
             "event" => {
-                let _ = say(event(command["arguments"]["name"].as_str().unwrap()));
+                let mut said = event(command["arguments"]["name"].as_str().unwrap());
+                if let Some(data) = command["arguments"].get("data") {
+                    said["data"] = data.clone();
+                }
+                let _ = say(said);
                 let _ = say(answer);
             }
             "refuse" => {

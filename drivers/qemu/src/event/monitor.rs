@@ -43,11 +43,14 @@ pub(crate) fn rules() -> Vec<Rule> {
     let silent = others.into_iter().map(|event| (event, false, None));
     // QEMU stops, or ends, a guest whose kernel panicked: what it is stays the same.
     let crashed = |event: &str| matches!(event, "STOP" | "SHUTDOWN").then_some(DomainState::Crashed.number());
+    // What the device had of the host is given back also when nobody waits for it any more.
+    let care = |event: &str| (event == "DEVICE_DELETED").then(|| "device".to_owned());
     let rule = |(event, unlocked_only, state): (&str, bool, _)| Rule {
         event: event.into(),
         unlocked_only,
         state,
         unless: crashed(event).into_iter().collect(),
+        care: care(event),
     };
     states.into_iter().chain(silent).map(rule).collect()
 }

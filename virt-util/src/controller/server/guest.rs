@@ -9,8 +9,9 @@ use crate::controller::channel::Channel;
 use crate::controller::launch;
 use crate::controller::monitor::{Monitor, Said};
 use crate::controller::protocol::NoticeLine;
+use crate::controller::record::Record;
 use crate::controller::report::Reporter;
-use crate::process::ExitStatus;
+use crate::process::{ExitStatus, Process};
 use crate::socket::{Kind, Socket};
 use crate::spawn::Spawn;
 use crate::wait::Wait;
@@ -88,6 +89,8 @@ impl Server {
             return;
         };
         let locked = self.guest_lock.holder().is_some();
+        let care = rules.iter().find(|rule| rule.event == name).and_then(|rule| rule.care.as_deref());
+        self.gone.extend(care.and_then(|member| member_of(line, member)));
         let Some(rule) = rules.iter().find(|rule| rule.event == name && !(rule.unlocked_only && locked))
         else {
             return;
@@ -204,15 +207,39 @@ impl Server {
         {
             return;
         }
-        let mut args = vec!["finish"];
-        args.extend(record.settings.finish.iter().map(String::as_str));
-        self.finish = match Spawn::new(launch::itself(&args)).start_as_child() {
+        self.finish = match finish(record) {
             Ok(process) => Finish::Runs(process),
             Err(error) => {
                 complain("cannot have the guest finished", &error);
                 Finish::Done
             }
         };
+    }
+
+    /// Has somebody see to what a running guest has let go of, when nobody is at work on it.
+    pub(super) fn care_if_due(&mut self) {
+        let running = self.record.as_ref().filter(|record| record.settled && self.guest.is_some());
+        let Some(record) = running.filter(|_| !self.gone.is_empty()) else { return };
+        if self.care.is_some() || record.settings.finish.is_empty() || self.guest_lock.holder().is_some() {
+            return;
+        }
+        match finish(record) {
+            Ok(process) => self.care = Some(process),
+            Err(error) => complain("cannot have something of the guest cleaned up", &error),
+        }
+        // Another try would end the same way; what is left goes with the guest.
+        self.gone.clear();
+    }
+
+    pub(super) fn care_ended(&mut self) {
+        let Some(process) = &self.care else { return };
+        match process.reap() {
+            Ok(None) => return,
+            Ok(Some(status)) if status.success() => {}
+            Ok(Some(status)) => eprintln!("cleaning up behind the guest failed: {status}"),
+            Err(error) => complain("cannot tell how cleaning up behind the guest ended", &error),
+        }
+        self.care = None;
     }
 
     pub(super) fn finish_ended(&mut self) {
@@ -226,4 +253,17 @@ impl Server {
             self.finish = Finish::Done;
         }
     }
+}
+
+/// Starts our own binary's `finish` for the guest of `record`.
+fn finish(record: &Record) -> Result<Process> {
+    let mut args = vec!["finish"];
+    args.extend(record.settings.finish.iter().map(String::as_str));
+    Spawn::new(launch::itself(&args)).start_as_child()
+}
+
+/// The text of a member of an event's data.
+fn member_of(line: &[u8], member: &str) -> Option<String> {
+    let event: Value = serde_json::from_slice(line).ok()?;
+    event.get("data")?.get(member)?.as_str().map(str::to_owned)
 }

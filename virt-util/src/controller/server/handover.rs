@@ -1,5 +1,6 @@
 //! A controller that replaces its own program: everything it holds goes over exec, by number and as text.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
@@ -42,6 +43,10 @@ struct Frozen {
     last: u64,
     guest_lock: GuestLock,
     finish: FrozenFinish,
+    #[serde(default)]
+    gone: BTreeSet<String>,
+    #[serde(default)]
+    care: Option<FrozenProcess>,
     group: Option<std::path::PathBuf>,
     /// Who asked for the change, and is answered when it is done.
     answer: (u64, u64),
@@ -142,6 +147,7 @@ impl Server {
             Finish::Runs(finish) => FrozenFinish::Runs(process(finish)),
             Finish::Done => FrozenFinish::Done,
         };
+        let care = self.care.as_ref().map(&mut process);
         let mut channel = |channel: &Channel| {
             let (incoming, outgoing) = channel.unfinished();
             FrozenChannel { socket: keep(channel.as_fd()), incoming, outgoing }
@@ -173,6 +179,8 @@ impl Server {
             last: self.last,
             guest_lock: self.guest_lock.clone(),
             finish,
+            gone: self.gone.clone(),
+            care,
             group: self.group.as_ref().map(|group| group.path().to_owned()),
             answer,
         }
@@ -235,6 +243,8 @@ impl Server {
             FrozenFinish::Runs(frozen) => Finish::Runs(process(frozen)),
             FrozenFinish::Done => Finish::Done,
         };
+        self.gone = frozen.gone;
+        self.care = frozen.care.map(process);
         self.group = frozen.group.map(OwnGroup::at);
         let (client, request) = frozen.answer;
         self.answer(client, request, Ok(Value::Null));

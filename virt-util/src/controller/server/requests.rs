@@ -60,6 +60,10 @@ impl Server {
             Request::Monitor => self.open_session(client).map(done),
             Request::Signal { number } => self.signal(number).map(done),
             Request::SetNotes { notes } => self.set_notes(notes).map(done),
+            Request::Tended { what } => {
+                self.gone.remove(&what);
+                Ok(Some(Value::Null))
+            }
             Request::Retire => self.retire(client).map(done),
             Request::Replace { path } => self.replace(client, number, &path),
         }
