@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
-use virt_core::driver::{Error, ErrorCode, ErrorDomain, Result};
+use virt_core::driver::Result;
 use virt_core::sriov::Holder;
 use virt_util::journal::{self, Changes};
 use virt_util::netlink::{Netlink, PortProfile, PortRequest, VfAttribute, VfAttributeKind, VfInfo};
 use virt_util::pci::{PciAddress, PciDevice, VFIO};
-use virt_util::spawn::{Program, Spawn, find_program};
 use virt_util::wait::Wait;
 
 use crate::host::{Function, Host};
@@ -98,14 +97,19 @@ impl journal::Step for Step {
             Self::Lease { .. } | Self::Claim { .. } => Ok(()),
             Self::Detach { device, to, .. } => {
                 let device = host.pci().device(*device)?;
-                let_module_load(host, to)?;
-                device.set_driver_override(Some(to))?;
+                // Any other is the host's own: it is there, or loaded by whoever knows what else it needs.
+                if is_vfio_name(to) {
+                    host.pci().load_driver(to, Wait::at_most(LOADING))?;
+                }
+                device.set_driver_override(Some(&host.pci().driver_name(to)?))?;
                 device.unbind()
             }
             Self::Reset { device } => host.pci().device(*device)?.reset(),
             Self::Set { function, attribute, .. } => host.set(function, *attribute),
             Self::Associate { function, profile } => tell(host, function, profile, PortRequest::Associate),
-            Self::Attach { device, driver } => host.pci().device(*device)?.bind_to(driver),
+            Self::Attach { device, driver } => {
+                host.pci().device(*device)?.bind_to(&host.pci().driver_name(driver)?)
+            }
         }
     }
 
@@ -191,7 +195,7 @@ fn detach(host: &mut Host, address: PciAddress, driver: &str) -> Result<()> {
     host.check_free(address)?;
     let Some(device) = host.existing(address) else { return Ok(()) };
     // Somebody gave it to another since: that is for the step before this one to put right.
-    if device.driver()?.as_deref() != Some(driver) {
+    if device.driver()? != Some(host.pci().driver_name(driver)?) {
         return Ok(());
     }
     if device.is_with_vfio()?
@@ -203,23 +207,9 @@ fn detach(host: &mut Host, address: PciAddress, driver: &str) -> Result<()> {
     device.unbind()
 }
 
-/// Loads the driver's module, if it is not there. It stays: others may have come to use it.
-fn let_module_load(host: &Host, driver: &str) -> Result<()> {
-    if host.pci().has_driver(driver) {
-        return Ok(());
-    }
-    // What is not known to be a driver is not handed to modprobe.
-    let known = driver == VFIO || driver.ends_with("_vfio_pci") || driver.ends_with("-vfio-pci");
-    let Some(path) = find_program("modprobe").filter(|_| known) else { return Ok(()) };
-    let args = ["-b", "--", driver].map(str::to_owned).to_vec();
-    let output =
-        Spawn::new(Program { path, args, ..Program::default() }).run(b"", 4096, Wait::at_most(LOADING))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    let sentence = format!("cannot load the module of driver {driver}: {}", words.trim());
-    Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::NODEDEV, sentence))
+/// Whether a driver hands devices to programs, by its name.
+fn is_vfio_name(driver: &str) -> bool {
+    driver == VFIO || driver.ends_with("_vfio_pci") || driver.ends_with("-vfio-pci")
 }
 
 fn tell(host: &mut Host, function: &Function, profile: &PortProfile, request: PortRequest) -> Result<()> {

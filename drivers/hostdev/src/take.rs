@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use virt_core::driver::{Error, ErrorCode, ErrorDomain, Result};
 use virt_core::sriov::{
-    Held, Plan, PlannedStep, Pool, Prepared, PreparedDevice, Request, Selection, Settings, VERSION, Wish,
+    ANY_VFIO, Held, Plan, PlannedStep, Pool, Prepared, PreparedDevice, Request, Selection, Settings, VERSION,
+    Wish,
 };
 use virt_util::journal::{Journal, Step as _};
 use virt_util::lock::Lock;
@@ -182,7 +183,8 @@ impl Engine {
         let purpose = format!("preparing it for {}", request.holder.name);
         if let Selection::Address(device) = wish.select {
             let lock = self.lock(device, &purpose, wait)?;
-            return self.set_up(request, wish, device, lock, host, wait);
+            // Whoever chooses it from a pool by its address, as networks do, chooses another the next time.
+            return self.try_out(request, wish, device, lock, host, wait).map_err(Refusal::into_error);
         }
         let candidates = self.candidates(&wish.select)?;
         let mut first = None;
@@ -216,7 +218,7 @@ impl Engine {
         })
     }
 
-    /// Takes a device that was chosen, and remembers when that goes wrong.
+    /// Takes a device, and remembers when that goes wrong.
     fn try_out(
         &self,
         request: &Request,
@@ -279,6 +281,7 @@ impl Engine {
         if device.config()?.header().is_some_and(|header| header != Header::Endpoint) {
             return Err(not_assignable(address, "it is a bridge"));
         }
+        let wish = &settled(wish, &device)?;
         let driver = device.driver()?;
         if wish.unmanaged && !device.is_with_vfio()? {
             // libvirt's sentence.
@@ -403,6 +406,14 @@ enum Refusal {
     Final(Error),
 }
 
+impl Refusal {
+    fn into_error(self) -> Error {
+        match self {
+            Self::This(error) | Self::Final(error) => error,
+        }
+    }
+}
+
 /// What is known of a device that is ready.
 fn describe(host: &mut Host, address: PciAddress) -> Result<PreparedDevice> {
     let device = host.pci().device(address)?;
@@ -413,6 +424,15 @@ fn describe(host: &mut Host, address: PciAddress) -> Result<PreparedDevice> {
         iommu_group: device.iommu_group()?.map(|group| group.number),
         settings: function.and_then(|function| host.info(&function).ok()),
     })
+}
+
+/// A wish whose driver is known: [`ANY_VFIO`] stands for the one that knows most of the device.
+fn settled(wish: &Wish, device: &PciDevice) -> Result<Wish> {
+    let mut wish = wish.clone();
+    if wish.driver.as_deref() == Some(ANY_VFIO) {
+        wish.driver = Some(device.variant_driver()?);
+    }
+    Ok(wish)
 }
 
 /// The steps that set a device up, and what it is before.

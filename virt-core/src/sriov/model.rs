@@ -9,6 +9,10 @@ use virt_util::pci::PciAddress;
 use virt_util::usb::{UsbDevice, UsbSelector};
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
+/// In place of a driver's name: the one that hands the device over best, a variant of `vfio-pci` that is made for it where the
+/// kernel has one.
+pub const ANY_VFIO: &str = "vfio";
+
 /// The version of these documents. Fields are only added; what a reader does not know it passes over.
 pub const VERSION: u32 = 1;
 
@@ -119,7 +123,7 @@ pub struct Wish {
     /// What is set on it by its physical function.
     #[serde(default, skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
-    /// The driver that it is given to, `vfio-pci`; without it, it stays with the one that has it.
+    /// The driver that it is given to, `vfio-pci`, or [`ANY_VFIO`]; without it, it stays with the one that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<String>,
     /// Whether it is reset before it is given to the driver; vfio does that by itself.

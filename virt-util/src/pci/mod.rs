@@ -11,6 +11,7 @@ pub(crate) mod fixture;
 mod ids;
 mod iommu;
 mod sriov;
+mod variant;
 mod vfio;
 mod vpd;
 
