@@ -122,6 +122,13 @@ const NEEDS: &[Need] = &[
         backports: false,
     },
     Need {
+        what: "strace, to kill a process at a certain call",
+        purpose: Purpose::Test,
+        found: || has("strace"),
+        packages: &["strace"],
+        backports: false,
+    },
+    Need {
         what: "libvirt with its QEMU driver, to compare with",
         purpose: Purpose::Test,
         found: || has("virsh") && libvirt_driver("qemu"),

@@ -5,5 +5,5 @@ mod record;
 mod source;
 
 pub(crate) use monitor::rules;
-pub(crate) use record::{device, lifecycle, metadata};
+pub(crate) use record::{device, disk_change, lifecycle, metadata};
 pub(crate) use source::Source;

@@ -2,9 +2,9 @@
 
 use virt_conf::model::{
     BootDevice, ConsoleTargetType, Controller, ControllerKind, DeviceAddress, DeviceInfo, DiskDevice, Domain,
-    DomainType, HostDeviceAddress, Hostdev, Interface, InterfaceKind, MdevHostdev, NumaCell, PciModel,
-    PciSlot, ScsiHostHostdev, ScsiHostdev, SubsystemDevice, Switch, Teaming, UsbHostdev, UsbHostdevSource,
-    UsbModel, VirtioModel,
+    DomainType, HostDeviceAddress, Hostdev, HostdevInterface, Interface, InterfaceKind, MdevHostdev,
+    NumaCell, PciModel, PciSlot, ScsiHostHostdev, ScsiHostdev, SubsystemDevice, Switch, Teaming, UsbHostdev,
+    UsbHostdevSource, UsbModel, VirtioModel,
 };
 
 use crate::caps::{Accelerator, Arch, Board};
@@ -182,10 +182,23 @@ impl HostdevRef<'_> {
     }
 }
 
+/// What an interface is plugged into as it runs: what its network made of it, or else what is defined.
+pub(crate) fn effective(interface: &Interface) -> &InterfaceKind {
+    interface.actual.as_ref().map_or(&interface.kind, |actual| &actual.kind)
+}
+
+/// The device of the host that an interface is, by its definition or by its network's choice.
+pub(crate) fn hostdev_of(interface: &Interface) -> Option<&HostdevInterface> {
+    match effective(interface) {
+        InterfaceKind::Hostdev(hostdev) => Some(hostdev),
+        _ => None,
+    }
+}
+
 /// All devices of the host, those of interfaces first.
 pub(crate) fn hostdevs(domain: &Domain) -> Vec<HostdevRef<'_>> {
     let from_interfaces = domain.devices.interfaces.iter().enumerate().filter_map(|(position, interface)| {
-        let InterfaceKind::Hostdev(hostdev) = &interface.kind else { return None };
+        let hostdev = hostdev_of(interface)?;
         let source = match hostdev.source.address {
             Some(HostDeviceAddress::Pci(address)) => HostdevSource::Pci {
                 host: address.slot,

@@ -21,6 +21,8 @@ use virt_util::{Error, ErrorDomain, Result};
 use crate::command::CommandLine;
 use crate::engine::{Secrets, Step};
 pub(crate) use ignored::ignored;
+pub(crate) use passwords::passwords;
+pub(crate) use prepare::tap_of;
 
 /// The version of the JSON form.
 const VERSION: u32 = 1;

@@ -1,5 +1,7 @@
 //! Guests with devices of the host, in the lab: what the guest sees, what the host sees, and that all of it comes back.
 
+mod pool;
+
 use virt_tests::guest;
 use virt_tests::lab::Lab;
 
@@ -62,6 +64,15 @@ guest() {
 </domain>
 X
 }
+# network NAME WHERE: a network of functions, in VLAN 42.
+network() {
+    echo "<network><name>$1</name><forward mode='hostdev' managed='yes'>$2</forward><vlan><tag id='42'/></vlan></network>" > /srv/$1.net
+    V net-define /srv/$1.net; V net-start $1
+}
+# plugged NETWORK MAC: an interface on it.
+plugged() { echo "<interface type='network'><mac address='$2'/><source network='$1'/></interface>"; }
+# ports NETWORK...: how many ports each has.
+ports() { for network; do echo "$network: $(V net-port-list $network | grep -c -) ports"; done; }
 # said NAME TEXT: waits until the guest has said it.
 said() {
     for _ in $(seq 1200); do

@@ -13,3 +13,4 @@ mod networks;
 mod owner;
 mod processors;
 mod roots;
+mod update;

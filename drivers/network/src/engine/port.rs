@@ -7,7 +7,7 @@ use virt_conf::model::{
 };
 use virt_conf::xml::ParseOptions;
 use virt_core::driver::{Call, CreateNetworkPort, TypedParameter, TypedValue};
-use virt_core::sriov::Inventory;
+use virt_core::sriov::{ANY_VFIO, Plan, Pool, Request, Selection, Wish};
 use virt_util::netlink::Netlink;
 use virt_util::pci::PciAddress;
 use virt_util::wait::Wait;
@@ -133,7 +133,7 @@ impl Engine {
                 .ok_or_else(|| internal("a network without its bridge"));
         };
         let mode = match forward.mode {
-            ForwardMode::Hostdev => return self.function(call, network, forward, ports),
+            ForwardMode::Hostdev => return self.function(call, network, forward),
             ForwardMode::Bridge => match bridge.filter(|bridge| bridge.name.is_some()) {
                 Some(bridge) => return Ok(PortPlug::Bridge(to_bridge(bridge))),
                 None => MacvtapMode::Bridge,
@@ -185,13 +185,7 @@ impl Engine {
     }
 
     /// A function that nobody has.
-    fn function(
-        &self,
-        call: &Call,
-        network: &Network,
-        forward: &NetworkForward,
-        ports: &[NetworkPort],
-    ) -> Result<PortPlug> {
+    fn function(&self, call: &Call, network: &Network, forward: &NetworkForward) -> Result<PortPlug> {
         let mut candidates: Vec<PciAddress> = Vec::new();
         for ForwardAddress::Pci(slot) in &forward.addresses {
             candidates.push(address_of(slot)?);
@@ -199,37 +193,60 @@ impl Engine {
         for physical in &forward.physical_functions {
             candidates.extend(functions_of(&physical.dev)?);
         }
-        let held = self.held_functions(call)?;
-        let in_use = |address: &PciAddress| {
-            let plugged = |port: &NetworkPort| match &port.plug {
-                Some(PortPlug::HostdevPci(plug)) => address_of(&plug.address.slot).ok() == Some(*address),
-                _ => false,
-            };
-            held.contains(address) || ports.iter().any(plugged)
-        };
-        let free = candidates.into_iter().find(|address| !in_use(address));
-        let address = free.ok_or_else(|| {
+        let plugged = self.plugged_functions()?;
+        candidates.retain(|address| !plugged.contains(address));
+        let address = self.whose_turn(call, network, forward, candidates)?;
+        Ok(PortPlug::HostdevPci(HostdevPlug {
+            managed: forward.managed,
+            driver: forward.driver.clone(),
+            address: PlugAddress { slot: slot_of(address) },
+        }))
+    }
+
+    /// The functions that ports lead to, of whichever network: pools may overlap.
+    fn plugged_functions(&self) -> Result<Vec<PciAddress>> {
+        let mut plugged = Vec::new();
+        for entry in self.store.index().list()? {
+            let ports = self.store.ports(entry.uuid)?;
+            plugged.extend(ports.iter().filter_map(|port| match &port.plug {
+                Some(PortPlug::HostdevPci(plug)) => address_of(&plug.address.slot).ok(),
+                _ => None,
+            }));
+        }
+        Ok(plugged)
+    }
+
+    /// The one of these functions that the driver of host devices would hand over: nobody has it, the host does not use it,
+    /// and among those it is the one that was used longest ago, or has not failed.
+    fn whose_turn(
+        &self,
+        call: &Call,
+        network: &Network,
+        forward: &NetworkForward,
+        candidates: Vec<PciAddress>,
+    ) -> Result<PciAddress> {
+        let none = || {
             internal(format!(
                 "network '{}' requires exclusive access to interfaces, but none are available",
                 network.name
             ))
-        })?;
-        Ok(PortPlug::HostdevPci(HostdevPlug {
-            managed: forward.managed,
-            driver: forward.driver.clone(),
-            address: PlugAddress { slot: slot_of(address)? },
-        }))
-    }
-
-    /// The functions that somebody leased.
-    fn held_functions(&self, call: &Call) -> Result<Vec<PciAddress>> {
+        };
+        let first = *candidates.first().ok_or_else(none)?;
         let slots = self.host.role(call, "hostdev".to_owned(), self.uri.clone())?;
-        let Some(devices) = slots.host_devices else { return Ok(Vec::new()) };
-        let inventory: Inventory = serde_json::from_str(&devices.inventory(call)?)
-            .map_err(|error| internal(format!("an inventory of host devices: {error}")))?;
-        let functions = inventory.physical_functions.into_iter().flat_map(|it| it.virtual_functions);
-        let held = functions.filter(|function| function.held.is_some()).map(|function| function.address);
-        Ok(held.chain(inventory.others.into_iter().map(|other| other.address)).collect())
+        let Some(devices) = slots.host_devices else { return Ok(first) };
+        let mut wish = Wish::new(Selection::Pool(Pool { addresses: candidates, ..Pool::default() }));
+        wish.unmanaged = forward.managed != Some(true);
+        if !wish.unmanaged {
+            let model = forward.driver.model.clone();
+            wish = wish.bound_to(model.as_deref().unwrap_or(ANY_VFIO));
+        }
+        let mut request = Request::new(network.name.clone());
+        request.devices.push(wish);
+        let plan = devices.plan(call, request.to_json()).and_then(|plan| Plan::from_json(&plan));
+        match plan {
+            Ok(plan) => plan.steps.first().map(|step| step.device).ok_or_else(none),
+            Err(error) => Err(none().hint(format!("the first that was refused: {error}")).caused_by(error)),
+        }
     }
 }
 
@@ -419,12 +436,7 @@ fn address_of(slot: &PciSlot) -> Result<PciAddress> {
     format!("{domain:04x}:{bus:02x}:{slot:02x}.{function:x}").parse()
 }
 
-fn slot_of(address: PciAddress) -> Result<PciSlot> {
-    let text = address.to_string();
-    let parts: Option<Vec<u32>> =
-        text.split([':', '.']).map(|part| u32::from_str_radix(part, 16).ok()).collect();
-    match parts.as_deref() {
-        Some(&[domain, bus, slot, function]) => Ok(PciSlot { domain, bus, slot, function }),
-        _ => Err(internal(format!("'{text}' is no PCI address"))),
-    }
+fn slot_of(address: PciAddress) -> PciSlot {
+    let PciAddress { domain, bus, device, function } = address;
+    PciSlot { domain, bus: bus.into(), slot: device.into(), function: function.into() }
 }

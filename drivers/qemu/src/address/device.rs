@@ -2,15 +2,15 @@
 
 use virt_conf::model::{
     Controller, ControllerKind, DeviceAddress, DeviceInfo, Devices, DiskBus, DiskModel, Domain,
-    FilesystemDriverType, HostdevKind, InputBus, InterfaceKind, IommuModel, MemoryBalloonModel, MemoryModel,
-    PanicModel, PciModel, PciSlot, ScsiModel, SerialTargetModel, SoundModel, SubsystemDevice, UsbModel,
-    VideoType, VirtioModel, WatchdogModel,
+    FilesystemDriverType, HostdevKind, InputBus, IommuModel, MemoryBalloonModel, MemoryModel, PanicModel,
+    PciModel, PciSlot, ScsiModel, SerialTargetModel, SoundModel, SubsystemDevice, UsbModel, VideoType,
+    VirtioModel, WatchdogModel,
 };
 
 use super::Context;
 use super::pci_set::Connect;
 use crate::caps::Flag;
-use crate::model::virtio_net_model;
+use crate::model::{hostdev_of, virtio_net_model};
 
 /// The kinds of devices, in the order in which PCI slots are given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,12 +146,13 @@ pub(super) fn entries<'a>(devices: &'a mut Devices, context: Context<'_>) -> Vec
         }
     }
     for (at, interface) in devices.interfaces.iter_mut().enumerate() {
-        if let InterfaceKind::Hostdev(hostdev) = &interface.kind {
-            let usb = !matches!(hostdev.source.address, Some(virt_conf::model::HostDeviceAddress::Pci(_)));
-            let needs = if usb { wants.nothing } else { wants.pcie };
-            if let Some(virt_conf::model::HostDeviceAddress::Pci(address)) = hostdev.source.address {
-                hosts.push((at, address.slot));
-            }
+        if let Some(hostdev) = hostdev_of(interface) {
+            let host = match hostdev.source.address {
+                Some(virt_conf::model::HostDeviceAddress::Pci(address)) => Some(address.slot),
+                _ => None,
+            };
+            hosts.extend(host.map(|slot| (at, slot)));
+            let needs = if host.is_some() { wants.pcie } else { wants.nothing };
             add(Class::Hostdev, at, needs, false, None, &mut interface.info);
             continue;
         }

@@ -2,12 +2,12 @@
 
 use virt_conf::model::{
     ControllerKind, DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, FilesystemDriverType,
-    HostDeviceAddress, HostdevKind, Hub, HubType, InputBus, InterfaceKind, SerialTargetModel, SoundModel,
-    SubsystemDevice, UsbAddress, UsbModel, UsbPort,
+    HostDeviceAddress, HostdevKind, Hub, HubType, InputBus, SerialTargetModel, SoundModel, SubsystemDevice,
+    UsbAddress, UsbModel, UsbPort,
 };
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
-use crate::model::is_companion;
+use crate::model::{hostdev_of, is_companion};
 
 /// Ports of a hub.
 const HUB_PORTS: u32 = 8;
@@ -139,13 +139,13 @@ fn usb_devices(devices: &mut Devices) -> Vec<&mut DeviceInfo> {
     let mut from_host = Vec::new();
     let mut cards = Vec::new();
     for interface in &mut devices.interfaces {
-        match &interface.kind {
-            InterfaceKind::Hostdev(hostdev)
-                if !matches!(hostdev.source.address, Some(HostDeviceAddress::Pci(_))) =>
-            {
-                from_host.push(&mut interface.info);
+        match hostdev_of(interface) {
+            Some(hostdev) => {
+                if !matches!(hostdev.source.address, Some(HostDeviceAddress::Pci(_))) {
+                    from_host.push(&mut interface.info);
+                }
             }
-            _ if interface.model.as_deref() == Some("usb-net") => cards.push(&mut interface.info),
+            None if interface.model.as_deref() == Some("usb-net") => cards.push(&mut interface.info),
             _ => {}
         }
     }

@@ -2,12 +2,12 @@
 
 use virt_conf::model::{
     ConsoleTargetType, Controller, ControllerKind, DeviceAddress, DeviceInfo, Disk, DiskBus, Domain,
-    InterfaceKind, MemoryModel, PciModel, ScsiModel,
+    MemoryModel, PciModel, ScsiModel,
 };
 
 use super::disk::has_scsi_targets;
 use crate::caps::Board;
-use crate::model::{ControllerType, board_of, controller_type, is_companion};
+use crate::model::{ControllerType, board_of, controller_type, hostdev_of, is_companion};
 
 /// Gives every device that has no alias of the user's the one libvirt gives it.
 pub fn assign_aliases(domain: &mut Domain) {
@@ -33,7 +33,7 @@ pub fn assign_aliases(domain: &mut Domain) {
     let mut hostdev = first_free(infos(), "hostdev").unwrap_or(0);
     let mut net = first_free(infos(), "net").unwrap_or(0);
     for interface in &mut devices.interfaces {
-        if matches!(interface.kind, InterfaceKind::Hostdev(_)) {
+        if hostdev_of(interface).is_some() {
             set_next(&mut interface.info, "hostdev", &mut hostdev);
         } else {
             set_next(&mut interface.info, "net", &mut net);

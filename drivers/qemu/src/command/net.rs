@@ -9,14 +9,14 @@ use virt_util::Result;
 use super::builder::{Builder, alias, internal, spelled, switch, unsupported};
 use super::{Descriptor, Props};
 use crate::caps::Flag;
-use crate::model::{BootIndices, virtio_net_model};
+use crate::model::{BootIndices, hostdev_of, virtio_net_model};
 
 impl Builder<'_, '_> {
     /// All interfaces but those that are devices of the host.
     pub(crate) fn interfaces(&mut self, boot: &BootIndices) -> Result<()> {
         let domain = self.domain;
         for (position, interface) in domain.devices.interfaces.iter().enumerate() {
-            if matches!(interface.kind, InterfaceKind::Hostdev(_)) {
+            if hostdev_of(interface).is_some() {
                 continue;
             }
             self.interface(interface, boot.interface(position))?;

@@ -16,7 +16,8 @@ const HOST_STOP: Duration = Duration::from_mins(5);
 
 impl GuestCare for Connection {
     fn finish(&self, call: &Call, domain: Uuid) -> Result<()> {
-        self.engine.finish(domain, wait_of(call))
+        self.engine.finish(domain, wait_of(call))?;
+        self.engine.tidy(domain, wait_of(call))
     }
 
     fn recover(&self, call: &Call) -> Result<Vec<String>> {

@@ -12,6 +12,7 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::Connection;
 use crate::engine::{Engine, invalid};
+use crate::model::hostdev_of;
 use crate::{definition, event, metadata, wait_of};
 
 /// Who a guest is.
@@ -39,6 +40,21 @@ impl Connection {
         let options = ParseOptions { flags: ParseFlags::INACTIVE | ParseFlags::ABI_UPDATE, strict };
         definition::parse(xml, &options, &self.engine, wait_of(call))
     }
+}
+
+/// A running guest as others see it: an interface that its network made a device of the host is shown as that.
+fn published(mut domain: Domain) -> Domain {
+    for interface in &mut domain.devices.interfaces {
+        let is_hostdev = hostdev_of(interface).is_some();
+        if let Some(actual) = interface.actual.take_if(|_| is_hostdev) {
+            interface.kind = actual.kind;
+            interface.vlan = actual.vlan;
+            interface.virtualport = actual.virtualport;
+            interface.bandwidth = actual.bandwidth;
+            interface.isolated = actual.isolated;
+        }
+    }
+    domain
 }
 
 impl Domains for Connection {
@@ -110,6 +126,7 @@ impl Domains for Connection {
             (flags.contains(DomainXml::MIGRATABLE), FormatFlags::MIGRATABLE),
         ];
         format.extend(views.iter().filter(|(wanted, _)| *wanted).map(|(_, flag)| *flag));
+        let domain = if inactive { domain } else { published(domain) };
         Ok(domain.to_xml(&format.into()))
     }
 

@@ -14,6 +14,7 @@ mod start;
 mod step;
 mod tap;
 mod tune;
+mod update;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use virt_conf::domain::{Device, Place};
 use virt_conf::model::{
-    ControllerKind, Domain, HostDeviceAddress, HostdevKind, InterfaceKind, LinkState, SubsystemDevice,
+    ControllerKind, DeviceAddress, Domain, HostDeviceAddress, HostdevKind, SubsystemDevice,
 };
 use virt_conf::xml::{ParseFlags, ParseOptions};
 use virt_core::driver::{DeviceChange, EventKind};
@@ -18,11 +18,14 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::context::Secrets;
 use super::lease::Lease;
+use super::port::{self, Port};
+use super::start::abandon;
 use super::step::Step;
 use super::{Engine, not_running};
 use crate::command::{Taken, assign_aliases};
 use crate::event;
 use crate::hooks::QemuHooks;
+use crate::model::hostdev_of;
 use crate::monitor::Commands;
 use crate::plan::host_devices::address_of;
 use crate::state::Status;
@@ -48,18 +51,18 @@ impl Wanted {
     }
 }
 
-fn unsupported(sentence: String) -> Error {
+pub(super) fn unsupported(sentence: String) -> Error {
     Error::new(ErrorCode::OPERATION_UNSUPPORTED, ErrorDomain::QEMU, sentence)
 }
 
 impl Engine {
     /// What a change of a device affects: the running guest, the definition.
-    fn affected_by(entry: &Entry, flags: DeviceChange) -> Result<(bool, bool)> {
+    pub(super) fn affected_by(entry: &Entry, flags: DeviceChange) -> Result<(bool, bool)> {
         Self::affected(entry, flags.contains(DeviceChange::LIVE), flags.contains(DeviceChange::CONFIG))
     }
 
     /// Fills in what a document leaves open once it has one device more or another one, and checks it.
-    fn complete(&self, domain: &mut Domain, live: bool, wait: Wait<'_>) -> Result<()> {
+    pub(super) fn complete(&self, domain: &mut Domain, live: bool, wait: Wait<'_>) -> Result<()> {
         let capabilities = self.capabilities(domain, wait)?;
         let variables = self.nvram_directory();
         let hooks = QemuHooks::new(&capabilities).with_nvram_directory(&variables);
@@ -91,7 +94,7 @@ impl Engine {
         self.write_definition(definition, wait)
     }
 
-    fn write_definition(&self, definition: Option<Domain>, wait: Wait<'_>) -> Result<()> {
+    pub(super) fn write_definition(&self, definition: Option<Domain>, wait: Wait<'_>) -> Result<()> {
         let Some(domain) = definition else { return Ok(()) };
         let mut lock = self.store.index().lock("changing a guest's devices", wait)?;
         self.store.write_definition(&mut lock, &domain).map(drop)
@@ -104,20 +107,40 @@ impl Engine {
         let mut domain = status.domain.clone();
         let kind = device.kind();
         refuse_fixed(&device)?;
+        let mut device = device;
+        let mut port = None;
+        if let Device::Interface(interface) = &mut device {
+            port = Port::of(interface, &port::owner_of(&domain)?, &self.uri);
+            if port.is_some() {
+                // What it is, and so its name and its place, depend on the network.
+                port::foresee_one(interface, &self.host, &self.uri, wait)?;
+            }
+        }
         domain.attach(device.clone())?;
         self.complete(&mut domain, true, wait)?;
         refuse_new_controllers(&status.domain, &domain)?;
         assign_aliases(&mut domain);
         let place = newest(&status.domain, &domain, &device)?;
         let taken = taken(&mut live.client, wait)?;
-        let steps = self.plan_plug(&mut domain, place, taken, wait)?;
-        refuse_held(&status.domain, &steps)?;
         let alias = place.device(&domain.devices).info().alias.clone().unwrap_or_default();
         let process = status.process;
         let purpose = format!("attaching the {kind} {alias} to domain '{}'", domain.name);
         let mut context = self.context(Secrets::default(), wait.deadline()).of_running(live.client, process);
         let mut journal =
             Journal::begin(self.store.root(), &journal_name(uuid, &alias), &purpose)?.until(wait.deadline());
+        if let (Some(port), Device::Interface(mut interface)) = (port, place.device(&domain.devices)) {
+            journal.carry_out(Step::Port(port), &mut context)?;
+            if let Some(made) = context.last_port() {
+                port::plug_in(&mut interface, made);
+            }
+            domain.replace(place, Device::Interface(interface));
+        }
+        let planned = self.plan_plug(&mut domain, place, taken, wait);
+        let steps = planned.and_then(|steps| refuse_held(&status.domain, &steps).map(|()| steps));
+        let steps = match steps {
+            Ok(steps) => steps,
+            Err(error) => return Err(abandon(journal, &mut context, error)),
+        };
         for step in steps {
             journal.carry_out(step, &mut context)?;
         }
@@ -187,10 +210,47 @@ impl Engine {
             log::info!("the guest has not let go of {alias} yet: an event tells when it does");
             return Ok(());
         }
-        self.clean_up(uuid, &status, &device, &alias, live.client, wait)
+        let client = self.clean_up(uuid, &status, &device, &alias, live.client, wait)?;
+        // Nobody needs to be called for it.
+        client.map_or(Ok(()), |mut client| client.tended(&alias, wait))
     }
 
-    /// What a device that is gone had is given back, and the guest's document loses it.
+    /// Cleans up behind devices that a running guest let go of when nobody waited for it any more.
+    pub(crate) fn tidy(&self, uuid: Uuid, wait: Wait<'_>) -> Result<()> {
+        if self.store.index().by_uuid(uuid)?.is_none_or(|entry| !entry.is_active()) {
+            return Ok(());
+        }
+        let live = match self.live(uuid, "cleaning up behind devices", wait) {
+            // It ended meanwhile.
+            Err(error) if error.code() == ErrorCode::OPERATION_INVALID => return Ok(()),
+            live => live?,
+        };
+        let status = self.store.status(&live.entry)?;
+        let mut client = live.client;
+        let there: Vec<Value> = serde_json::from_value(client.command(
+            "qom-list",
+            Some(serde_json::json!({ "path": "/machine/peripheral" })),
+            &[],
+            wait,
+        )?)
+        .map_err(|error| Error::internal(ErrorDomain::QEMU, format!("a list of devices: {error}")))?;
+        let names: Vec<&str> = there.iter().filter_map(|device| device.get("name")?.as_str()).collect();
+        for (device, alias) in pluggable(&status.domain) {
+            if names.contains(&alias.as_str()) {
+                continue;
+            }
+            let entry = self.store.by_uuid(uuid)?;
+            let status = self.store.status(&entry)?;
+            match self.clean_up(uuid, &status, &device, &alias, client, wait)? {
+                Some(kept) => client = kept,
+                None => break,
+            }
+            log::info!("domain '{}' has let go of {alias}", status.domain.name);
+        }
+        Ok(())
+    }
+
+    /// What a device that is gone had is given back, and the guest's document loses it. Answers the connection.
     fn clean_up(
         &self,
         uuid: Uuid,
@@ -199,7 +259,7 @@ impl Engine {
         alias: &str,
         client: Client,
         wait: Wait<'_>,
-    ) -> Result<()> {
+    ) -> Result<Option<Client>> {
         let mut context = self.context(Secrets::default(), None).of_running(client, status.process);
         match Journal::<Step>::open(self.store.root(), &journal_name(uuid, alias))? {
             Some(journal) => journal.undo(&mut context)?,
@@ -212,6 +272,17 @@ impl Engine {
                 if let Some(lease) = lease_of(&status.domain, device)? {
                     lease.give_back(&self.host);
                 }
+                if let Device::Interface(interface) = device
+                    && let Some(port) = Port::held(interface, &self.uri)
+                {
+                    port.delete(&self.host)?;
+                }
+            }
+        }
+        let later = format!("{}.", journal_name(uuid, alias));
+        for name in self.device_journals(uuid)?.into_iter().filter(|name| name.starts_with(&later)) {
+            if let Some(journal) = Journal::<Step>::open(self.store.root(), &name)? {
+                journal.undo(&mut context)?;
             }
         }
         let mut lock = self.store.index().lock("detaching a device", wait)?;
@@ -220,7 +291,8 @@ impl Engine {
         let place = status.domain.find_alias(alias)?;
         status.domain.detach(place);
         status.state = (entry.state, entry.reason);
-        self.store.write_status(&mut lock, &status).map(drop)
+        self.store.write_status(&mut lock, &status)?;
+        Ok(context.into_client())
     }
 
     /// What takes away the host's end of a device that the guest was born with.
@@ -233,7 +305,12 @@ impl Engine {
         let mut domain = status.domain.clone();
         let place = domain.find_alias(device.info().alias.as_deref().unwrap_or_default())?;
         // Images have other node names by now: they stay open until the guest ends.
-        if matches!(device, Device::Disk(_) | Device::Hostdev(_)) {
+        let is_plain = match device {
+            Device::Disk(_) | Device::Hostdev(_) => false,
+            Device::Interface(interface) => hostdev_of(interface).is_none(),
+            _ => true,
+        };
+        if !is_plain {
             return Ok(Vec::new());
         }
         let steps = self.plan_plug(&mut domain, place, Taken::default(), wait)?;
@@ -248,71 +325,6 @@ impl Engine {
             .collect())
     }
 
-    /// Makes a device of a guest what a document says.
-    pub(crate) fn update_device(
-        &self,
-        uuid: Uuid,
-        xml: &str,
-        flags: DeviceChange,
-        wait: Wait<'_>,
-    ) -> Result<()> {
-        let entry = self.entry(uuid, wait)?;
-        let (live, config) = Self::affected_by(&entry, flags)?;
-        let device = Device::from_xml(xml, &ParseFlags::INACTIVE.into())?;
-        let mut definition = None;
-        if config {
-            let mut domain = self.domain(&entry, true)?;
-            let place = domain.find(&device)?;
-            let kept = place.device(&domain.devices);
-            let mut changed = device.clone();
-            if changed.info().address.is_none() {
-                changed.info_mut().address.clone_from(&kept.info().address);
-            }
-            domain.replace(place, changed);
-            self.complete(&mut domain, false, wait)?;
-            definition = Some(domain);
-        }
-        if live {
-            self.update_live(uuid, &device, wait)?;
-        }
-        self.write_definition(definition, wait)
-    }
-
-    fn update_live(&self, uuid: Uuid, device: &Device, wait: Wait<'_>) -> Result<()> {
-        let Device::Interface(wanted) = device else {
-            // libvirt's sentence.
-            return Err(unsupported(format!("live update of device '{}' is not supported", device.kind())));
-        };
-        let mut live = self.live(uuid, "updating a device", wait)?;
-        let status = self.store.status(&live.entry)?;
-        let place = status.domain.find(device)?;
-        let Device::Interface(mut interface) = place.device(&status.domain.devices) else {
-            return Err(not_running());
-        };
-        if matches!(interface.kind, InterfaceKind::Hostdev(_)) {
-            let sentence = "cannot change config of 'hostdev' network interface type".to_owned();
-            return Err(unsupported(sentence));
-        }
-        if std::mem::discriminant(&interface.kind) != std::mem::discriminant(&wanted.kind) {
-            let sentence = "cannot change network interface type to another while the guest runs".to_owned();
-            return Err(unsupported(sentence));
-        }
-        if interface.link != wanted.link {
-            let alias = interface.info.alias.clone().unwrap_or_default();
-            let up = wanted.link != Some(LinkState::Down);
-            let arguments = serde_json::json!({ "name": alias, "up": up });
-            live.client.order("set_link", Some(arguments), wait)?;
-            interface.link = wanted.link;
-        }
-        let mut lock = self.store.index().lock("updating a device", wait)?;
-        let entry = self.store.by_uuid(uuid)?;
-        let mut status = self.store.status(&entry)?;
-        let place = status.domain.find(device)?;
-        status.domain.replace(place, Device::Interface(interface));
-        status.state = (entry.state, entry.reason);
-        self.store.write_status(&mut lock, &status).map(drop)
-    }
-
     /// The journals of devices that came to a guest while it ran.
     pub(super) fn device_journals(&self, uuid: Uuid) -> Result<Vec<String>> {
         let prefix = journal_name(uuid, "");
@@ -321,12 +333,13 @@ impl Engine {
     }
 }
 
-fn journal_name(uuid: Uuid, alias: &str) -> String {
+/// The journal of what came to a guest with the device `alias`; what came to the device later adds a dot and a word.
+pub(super) fn journal_name(uuid: Uuid, alias: &str) -> String {
     format!("{uuid}+{alias}")
 }
 
 /// Numbers that are taken in the running emulator.
-fn taken(client: &mut Client, wait: Wait<'_>) -> Result<Taken> {
+pub(super) fn taken(client: &mut Client, wait: Wait<'_>) -> Result<Taken> {
     let nodes: Vec<Value> = client.query("query-named-block-nodes", wait)?;
     let number = |node: &Value| {
         let name = node.get("node-name")?.as_str()?.strip_prefix("libvirt-")?;
@@ -411,6 +424,26 @@ fn refuse_lasting(device: &Device) -> Result<()> {
     Err(unsupported(sentence))
 }
 
+/// The devices that QEMU knows by their aliases, and that can go while the guest runs.
+fn pluggable(domain: &Domain) -> Vec<(Device, String)> {
+    let kinds = ["disk", "interface", "hostdev", "input", "memory", "rng", "redirdev", "shmem", "watchdog"];
+    let places = kinds.into_iter().flat_map(|kind| domain.places(kind));
+    let devices = places.map(|place| place.device(&domain.devices));
+    let known = devices.filter(|device| {
+        // One that takes another's place is shown to QEMU only once the guest knows what to do with it.
+        let is_hidden = match device {
+            Device::Interface(interface) => interface.teaming.is_some(),
+            Device::Hostdev(hostdev) => matches!(&hostdev.kind, HostdevKind::Subsystem(one)
+                if matches!(&one.device, SubsystemDevice::Pci(pci) if pci.teaming.is_some())),
+            _ => false,
+        };
+        use DeviceAddress::{Ccw, Dimm, Drive, Pci, Usb};
+        let address = device.info().address.as_ref();
+        !is_hidden && matches!(address, Some(Pci(_) | Usb(_) | Drive(_) | Ccw(_) | Dimm(_)))
+    });
+    known.filter_map(|device| Some((device.clone(), device.info().alias.clone()?))).collect()
+}
+
 /// Waits until the guest has let go of a device; false when it has not yet.
 fn let_go(client: &mut Client, alias: &str) -> Result<bool> {
     let wait = Wait::at_most(LETTING_GO);
@@ -468,7 +501,7 @@ fn lease_of(domain: &Domain, device: &Device) -> Result<Option<Lease>> {
     request.holder.id = domain.uuid;
     match device {
         Device::Interface(interface) => {
-            let InterfaceKind::Hostdev(hostdev) = &interface.kind else { return Ok(None) };
+            let Some(hostdev) = hostdev_of(interface) else { return Ok(None) };
             if let Some(HostDeviceAddress::Pci(address)) = hostdev.source.address {
                 request.devices.push(Wish::new(Selection::Address(address_of(address.slot)?)));
             }

@@ -4,14 +4,18 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use virt_conf::model::{
-    ActualInterface, BridgeInterface, DirectInterface, Domain, HostDeviceAddress, HostPciAddress,
-    HostdevInterface, HostdevInterfaceSource, HostdevPlug, Interface, InterfaceKind, NetworkInterface,
-    NetworkPort, PortBandwidth, PortOwner, PortPlug,
+    ActualInterface, BridgeInterface, DirectInterface, Domain, ForwardAddress, ForwardMode,
+    HostDeviceAddress, HostPciAddress, HostdevInterface, HostdevInterfaceSource, HostdevPlug, Interface,
+    InterfaceKind, Network, NetworkInterface, NetworkPort, PlugAddress, PortBandwidth, PortOwner, PortPlug,
 };
-use virt_core::driver::{Call, CallScope, CreateNetworkPort, Host, NetworkPorts, Networks};
+use virt_core::driver::{Call, CallScope, CreateNetworkPort, Host, NetworkPorts, NetworkXml, Networks};
+use virt_core::sriov::{PciAddress, Pool, Request, Selection, Wish};
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
+use super::lease;
+use crate::plan::Choice;
+use crate::plan::host_devices::{address_of, slot_of};
 use crate::state::uuid_of;
 
 /// The role of the driver of networks.
@@ -56,8 +60,14 @@ fn ask<T>(
 
 /// The ports that a guest's interfaces need, and which interface each is for.
 pub(crate) fn wanted(domain: &Domain, uri: &str) -> Result<Vec<(usize, Port)>> {
-    let owner = PortOwner { name: domain.name.clone(), uuid: uuid_of(domain)? };
-    let port = |(place, interface): (usize, &Interface)| {
+    let owner = owner_of(domain)?;
+    let interfaces = domain.devices.interfaces.iter().enumerate();
+    Ok(interfaces.filter_map(|(place, interface)| Some((place, Port::of(interface, &owner, uri)?))).collect())
+}
+
+impl Port {
+    /// The port that an interface needs; nothing for one of another type.
+    pub(super) fn of(interface: &Interface, owner: &PortOwner, uri: &str) -> Option<Self> {
         let InterfaceKind::Network(source) = &interface.kind else { return None };
         let document = NetworkPort {
             uuid: Uuid::new_v4(),
@@ -71,18 +81,30 @@ pub(crate) fn wanted(domain: &Domain, uri: &str) -> Result<Vec<(usize, Port)>> {
             trust_guest_rx_filters: interface.trust_guest_rx_filters,
             plug: None,
         };
-        let port = Port {
+        Some(Self {
             uri: uri.to_owned(),
             network: source.network.clone()?,
             uuid: document.uuid,
             document: document.to_string(),
-        };
-        Some((place, port))
-    };
-    Ok(domain.devices.interfaces.iter().enumerate().filter_map(port).collect())
-}
+        })
+    }
 
-impl Port {
+    /// The port that an interface of a running guest has.
+    pub(super) fn held(interface: &Interface, uri: &str) -> Option<Self> {
+        let InterfaceKind::Network(source) = &interface.kind else { return None };
+        Some(Self {
+            uri: uri.to_owned(),
+            network: source.network.clone()?,
+            uuid: source.portid?,
+            document: String::new(),
+        })
+    }
+
+    /// What tells it from others.
+    pub(super) fn id(&self) -> Uuid {
+        self.uuid
+    }
+
     /// Makes the port; answers what it leads to.
     pub(super) fn create(&self, host: &Host, wait: Wait<'_>) -> Result<NetworkPort> {
         let text = ask(host, &self.uri, wait, |call, networks, ports| {
@@ -112,20 +134,71 @@ impl Port {
     }
 }
 
-/// Has a plan show the bridges that interfaces would be on, where they can be told without making a port.
-pub(crate) fn foresee(domain: &mut Domain, host: &Host, uri: &str, wait: Wait<'_>) {
-    for interface in &mut domain.devices.interfaces {
-        let InterfaceKind::Network(source) = &mut interface.kind else { continue };
-        let Some(network) = source.network.clone() else { continue };
-        let bridge = ask(host, uri, wait, |call, networks, _| {
-            let network = networks.lookup_by_name(call, network)?.uuid;
-            networks.bridge_name(call, network)
-        });
-        match bridge {
-            Ok(bridge) => source.bridge = Some(bridge),
+/// Has a plan show what interfaces would be plugged into, where that can be told without making a port; answers which of
+/// them another start may plug into something else.
+pub(super) fn foresee(domain: &mut Domain, host: &Host, uri: &str, wait: Wait<'_>) -> Vec<Choice> {
+    let mut chosen = Vec::new();
+    for (place, interface) in domain.devices.interfaces.iter_mut().enumerate() {
+        // That there is no such network is for the start to say.
+        match foresee_one(interface, host, uri, wait) {
+            Ok(None) => {}
+            Ok(Some(function)) => chosen.push(Choice {
+                path: format!("/domain/devices/interface[{}]/source/address", place + 1),
+                now: function.to_string(),
+            }),
             Err(error) => log::debug!("{error}"),
         }
     }
+    chosen
+}
+
+/// Writes down what one interface would be plugged into; answers the function of a pool that it would be.
+pub(super) fn foresee_one(
+    interface: &mut Interface,
+    host: &Host,
+    uri: &str,
+    wait: Wait<'_>,
+) -> Result<Option<PciAddress>> {
+    let InterfaceKind::Network(source) = &mut interface.kind else { return Ok(None) };
+    let Some(name) = source.network.clone() else { return Ok(None) };
+    let text = ask(host, uri, wait, |call, networks, _| {
+        let network = networks.lookup_by_name(call, name)?.uuid;
+        networks.xml(call, network, NetworkXml::empty())
+    })?;
+    let network: Network = text.parse()?;
+    let pool = network.forward.as_ref().filter(|forward| forward.mode == ForwardMode::Hostdev);
+    let Some(forward) = pool else {
+        source.bridge = network.bridge.and_then(|bridge| bridge.name);
+        return Ok(None);
+    };
+    let mut pool = Pool::default();
+    for ForwardAddress::Pci(slot) in &forward.addresses {
+        pool.addresses.push(address_of(*slot)?);
+    }
+    pool.physical_functions = forward.physical_functions.iter().map(|it| it.dev.clone()).collect();
+    let mut request = Request::new(network.name.clone());
+    request.devices.push(Wish::new(Selection::Pool(pool)));
+    let function = lease::foresee(host, &request, wait)?.steps.first().map(|step| step.device);
+    let function = function.ok_or_else(|| Error::internal(ErrorDomain::QEMU, "a pool without functions"))?;
+    let plug = HostdevPlug {
+        managed: forward.managed,
+        driver: forward.driver.clone(),
+        address: PlugAddress { slot: slot_of(function) },
+    };
+    interface.actual = Some(Box::new(ActualInterface {
+        kind: InterfaceKind::Hostdev(hostdev(&plug)),
+        trust_guest_rx_filters: interface.trust_guest_rx_filters,
+        vlan: interface.vlan.clone().or(network.vlan),
+        virtualport: interface.virtualport.clone().or(network.virtualport),
+        bandwidth: interface.bandwidth.clone(),
+        isolated: interface.isolated,
+    }));
+    Ok(Some(function))
+}
+
+/// The owner of a guest's ports.
+pub(super) fn owner_of(domain: &Domain) -> Result<PortOwner> {
+    Ok(PortOwner { name: domain.name.clone(), uuid: uuid_of(domain)? })
 }
 
 /// Writes down what an interface of type `network` became.
@@ -146,13 +219,7 @@ pub(super) fn plug_in(interface: &mut Interface, port: &NetworkPort) {
         Some(PortPlug::Direct(plug)) => {
             InterfaceKind::Direct(DirectInterface { dev: Some(plug.dev.clone()), mode: plug.mode })
         }
-        Some(PortPlug::HostdevPci(plug)) => {
-            // From here on it is one like any other that is handed over, with what the network sets on it.
-            interface.kind = InterfaceKind::Hostdev(hostdev(plug));
-            interface.vlan.clone_from(&port.vlan);
-            interface.virtualport.clone_from(&port.virtualport);
-            return;
-        }
+        Some(PortPlug::HostdevPci(plug)) => InterfaceKind::Hostdev(hostdev(plug)),
         None => return,
     };
     interface.actual = Some(Box::new(ActualInterface {
@@ -175,9 +242,4 @@ fn hostdev(plug: &HostdevPlug) -> HostdevInterface {
             ..HostdevInterfaceSource::default()
         },
     }
-}
-
-/// What an interface is plugged into as it runs.
-pub(crate) fn effective(interface: &Interface) -> &InterfaceKind {
-    interface.actual.as_ref().map_or(&interface.kind, |actual| &actual.kind)
 }

@@ -48,9 +48,10 @@ impl Engine {
     ) -> Result<String> {
         let ignored = plan::ignored(&domain, unread);
         let ports = port::wanted(&domain, &self.uri)?;
-        port::foresee(&mut domain, &self.host, &self.uri, wait);
+        let foreseen = port::foresee(&mut domain, &self.host, &self.uri, wait);
         let mut prepared = self.prepare(domain, None, options, wait)?;
         prepared.ignored = ignored;
+        prepared.chosen.splice(0..0, foreseen);
         prepared.steps.splice(0..0, ports.into_iter().map(|(_, port)| Step::Port(port)));
         prepared.steps.extend((!options.paused).then(Step::go));
         prepared.to_json()
@@ -235,8 +236,8 @@ fn split_after_emulator(mut steps: Vec<Step>) -> (Vec<Step>, Vec<Step>) {
     (steps, after)
 }
 
-/// Undoes a start for a reason that is no step's.
-fn abandon(journal: Journal<Step>, context: &mut Context, error: Error) -> Error {
+/// Undoes a start, or what came to a guest, for a reason that is no step's.
+pub(super) fn abandon(journal: Journal<Step>, context: &mut Context, error: Error) -> Error {
     if let Err(left) = journal.undo(context) {
         log::error!("a failed start is not undone whole: {left}");
     }

@@ -217,6 +217,38 @@ impl Tap {
         }
     }
 
+    /// Makes it, while it is in use, what it is to be instead of `before`: on another bridge, isolated or not, with other
+    /// rates.
+    pub(super) fn change_from(&self, before: &Self) -> Result<()> {
+        let mut netlink = Netlink::open()?;
+        let Some(link) = netlink.link_named(&self.name, Wait::FOREVER)? else {
+            return Err(self.cannot("find", Errno::ENODEV));
+        };
+        if self.bridge != before.bridge {
+            let bridge = match &self.bridge {
+                None => 0,
+                Some(name) => {
+                    let found = netlink.link_named(name, Wait::FOREVER)?;
+                    let attempt = format!("Unable to add bridge {name} port {}", self.name);
+                    found.ok_or_else(|| Error::system(ErrorDomain::QEMU, attempt, Errno::ENODEV))?.index
+                }
+            };
+            netlink.set_master(link.index, bridge, Wait::FOREVER)?;
+        }
+        let port = |tap: &Self| (tap.bridge.clone(), tap.isolated, tap.learning);
+        if self.bridge.is_some() && port(self) != port(before) {
+            let on = Some(self.learning);
+            let port = BridgePort { isolated: Some(self.isolated), learning: on, unicast_flood: on };
+            netlink.set_bridge_port(link.index, port, Wait::FOREVER)?;
+        }
+        if (self.inbound, self.outbound) != (before.inbound, before.outbound) {
+            netlink.unshape(link.index, Wait::FOREVER)?;
+            netlink.police(link.index, None, Wait::FOREVER)?;
+            self.shape()?;
+        }
+        Ok(())
+    }
+
     /// Removes it, where it does not go with its last descriptor.
     pub(super) fn remove(&self) -> Result<()> {
         if self.macvtap.is_none() {

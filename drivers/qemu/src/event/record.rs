@@ -53,6 +53,17 @@ pub(crate) fn device(entry: &Entry, kind: EventKind, alias: &str) -> Record {
     }
 }
 
+/// Another medium in a drive of `entry`'s guest: the paths of the one before and the one now.
+pub(crate) fn disk_change(entry: &Entry, before: Option<&str>, now: Option<&str>, alias: &str) -> Record {
+    let text = |name: &str, value: Option<&str>| Some((name.to_owned(), Value::String(value?.to_owned())));
+    let parameters = [text("oldSrcPath", before), text("newSrcPath", now), text("devAlias", Some(alias))];
+    Record {
+        event: (EventKind::DiskChange.number(), 0, 0),
+        parameters: parameters.into_iter().flatten().collect(),
+        ..lifecycle(entry, LifecycleEvent::Defined, 0)
+    }
+}
+
 /// A change of `entry`'s guest's metadata.
 pub(crate) fn metadata(entry: &Entry, change: &MetadataChange) -> Record {
     let namespace = change.namespace.iter().map(|uri| ("nsuri".to_owned(), Value::String(uri.clone())));

@@ -8,7 +8,7 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 use super::Choice;
 use crate::command::{Allocator, PortUse, Settings};
 use crate::engine::free_tap_name;
-use crate::engine::port::effective;
+use crate::model::effective;
 
 /// Chooses for one start, and notes what it chose.
 pub(super) struct Chooser<'a> {

@@ -4,22 +4,20 @@ use std::path::PathBuf;
 
 use virt_conf::model::{
     Domain, HostDeviceAddress, Hostdev, HostdevDriver, HostdevDriverName, HostdevInterface, HostdevKind,
-    Interface, InterfaceKind, PciSlot, ScsiHostdevSource, StartupPolicy, SubsystemDevice, UsbHostAddress,
-    UsbProduct, VirtualPort, VirtualPortType,
+    Interface, PciSlot, ScsiHostdevSource, StartupPolicy, SubsystemDevice, UsbHostAddress, UsbProduct,
+    VirtualPort, VirtualPortType,
 };
 use virt_core::driver::Host;
 use virt_core::sriov::{
-    Claim, Claimed, Holder, MacAddress, PciAddress, PortProfile, Request, Selection, Settings, UsbSelector,
-    Vlan, VlanProtocol, Wish,
+    ANY_VFIO, Claim, Claimed, Holder, MacAddress, PciAddress, PortProfile, Request, Selection, Settings,
+    UsbSelector, Vlan, VlanProtocol, Wish,
 };
 use virt_util::usb::Usb;
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use crate::engine::{Lease, Ownership, foresee};
-
-/// The driver that hands a function to a program.
-const VFIO: &str = "vfio-pci";
+use crate::model::hostdev_of;
 
 /// What libvirt says of everything that has no address set for it from outside.
 const ONLY_VIRTUAL_FUNCTIONS: &str =
@@ -96,7 +94,7 @@ impl Asked {
     }
 
     fn interface(&mut self, interface: &Interface) -> Result<()> {
-        let InterfaceKind::Hostdev(hostdev) = &interface.kind else { return Ok(()) };
+        let Some(hostdev) = hostdev_of(interface) else { return Ok(()) };
         let Some(HostDeviceAddress::Pci(address)) = hostdev.source.address else {
             log::warn!("a USB device cannot be an interface of type hostdev: {ONLY_VIRTUAL_FUNCTIONS}");
             return Err(unsupported(ONLY_VIRTUAL_FUNCTIONS)
@@ -170,7 +168,7 @@ impl Asked {
 fn wish(slot: PciSlot, managed: bool, driver: &HostdevDriver) -> Result<Wish> {
     let address = address_of(slot)?;
     let driver = match driver.name {
-        None | Some(HostdevDriverName::Vfio) => driver.model.as_deref().unwrap_or(VFIO),
+        None | Some(HostdevDriverName::Vfio) => driver.model.as_deref().unwrap_or(ANY_VFIO),
         Some(name) => {
             return Err(unsupported(format!(
                 "PCI passthrough with driver '{name}' is not supported by QEMU"
@@ -189,6 +187,12 @@ pub(crate) fn address_of(slot: PciSlot) -> Result<PciAddress> {
     text.parse()
 }
 
+/// The same as documents have it.
+pub(crate) fn slot_of(address: PciAddress) -> PciSlot {
+    let PciAddress { domain, bus, device, function } = address;
+    PciSlot { domain, bus: bus.into(), slot: device.into(), function: function.into() }
+}
+
 /// What is set on the function before the guest gets it.
 fn settings(interface: &Interface, hostdev: &HostdevInterface) -> Result<Settings> {
     let mut settings =
@@ -196,9 +200,12 @@ fn settings(interface: &Interface, hostdev: &HostdevInterface) -> Result<Setting
     if settings.mac.is_none() {
         return Err(unsupported("an interface of type hostdev without a MAC address"));
     }
-    let port = interface.virtualport.as_ref().filter(|port| port.kind.is_some());
+    // What the network says counts where the interface is one of its ports.
+    let actual = interface.actual.as_deref();
+    let port = actual.map_or(interface.virtualport.as_ref(), |actual| actual.virtualport.as_ref());
+    let port = port.filter(|port| port.kind.is_some());
     settings.port_profile = port.map(profile).transpose()?;
-    if let Some(vlan) = &interface.vlan {
+    if let Some(vlan) = actual.map_or(interface.vlan.as_ref(), |actual| actual.vlan.as_ref()) {
         // libvirt's sentences.
         if vlan.trunk || vlan.tags.len() > 1 {
             return Err(unsupported("vlan trunking is not supported by SR-IOV network devices"));

@@ -8,7 +8,7 @@ use crate::command::Settings;
 use crate::engine::Password;
 
 /// The passwords of all displays that have one, the administrator's where the definition has none.
-pub(super) fn passwords(domain: &Domain, settings: &Settings) -> Vec<Password> {
+pub(crate) fn passwords(domain: &Domain, settings: &Settings) -> Vec<Password> {
     let displays = domain.devices.graphics.iter().filter_map(|graphics| match graphics {
         Graphics::Vnc(vnc) => Some(("vnc", &vnc.auth, &settings.vnc_password)),
         Graphics::Spice(spice) => Some(("spice", &spice.auth, &settings.spice_password)),

@@ -1,7 +1,7 @@
 //! What attaching a device to a running guest would do: the steps, as for a start.
 
 use virt_conf::domain::{Device, Place};
-use virt_conf::model::{Devices, Domain, HostdevKind, InterfaceKind};
+use virt_conf::model::{Devices, Domain, HostdevKind};
 use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
@@ -10,6 +10,7 @@ use super::images::own_images;
 use super::prepare::{Numbers, refuse_unserved, step_of, tap_of};
 use crate::command::{Descriptor, Launch, Origin, Settings, Taken, lockable_memory, plug};
 use crate::engine::{Engine, Lease, Step, Tap};
+use crate::model::hostdev_of;
 
 impl Engine {
     /// The steps of plugging in the device at `place` of `domain`, the guest as it will be. What is chosen only now is
@@ -82,7 +83,7 @@ impl Engine {
     fn lease_of(&self, domain: &mut Domain, place: Place, wait: Wait<'_>) -> Result<Option<Lease>> {
         let owner = self.user.as_ref().map(|user| (user.uid, user.gid));
         match place.device(&domain.devices) {
-            Device::Interface(interface) if matches!(interface.kind, InterfaceKind::Hostdev(_)) => {
+            Device::Interface(interface) if hostdev_of(&interface).is_some() => {
                 lease_interface(domain, &interface, owner, &self.host, wait)
             }
             Device::Hostdev(mut hostdev) => {

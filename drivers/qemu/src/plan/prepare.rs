@@ -24,8 +24,8 @@ use crate::command::{
     CommandLine, Descriptor, DescriptorGroup, Descriptors, Launch, Origin, Paths, SecretUsage,
     Secrets as SecretSource, Settings, Taken, TapSetup, command_line, lockable_memory, prepare,
 };
-use crate::engine::port::effective;
 use crate::engine::{Engine, Lease, Macvtap, Ownership, Secrets, StartOptions, Step, Tap, short_name};
+use crate::model::effective;
 use crate::state::uuid_of;
 
 /// The first descriptor that an emulator is given beyond the standard ones.
@@ -276,7 +276,7 @@ pub(super) fn step_of(
     })
 }
 
-pub(super) fn tap_of(domain: &Domain, alias: &str, number: i32) -> Result<Tap> {
+pub(crate) fn tap_of(domain: &Domain, alias: &str, number: i32) -> Result<Tap> {
     let named = |interface: &&Interface| interface.info.alias.as_deref() == Some(alias);
     let interface = domain.devices.interfaces.iter().find(named);
     let interface = interface.ok_or_else(|| unsupported(format!("no interface '{alias}'")))?;
