@@ -3,6 +3,7 @@
 //! A driver's author runs [`run`] on a connection and a guest that the driver can run; what the driver does not have is
 //! reported as not supported, which is no fault. See `tests/tests/conformance.rs` for the use.
 
+mod devices;
 mod guests;
 mod host;
 mod probe;
@@ -24,6 +25,9 @@ pub struct Subject {
     pub guest: fn(&str, Uuid) -> String,
     /// Whether nobody minds what happens to other guests there: only then is that tried which concerns all of them.
     pub alone: bool,
+    /// The XML of an `<interface>` with this MAC address that a running guest of these gets, and gives up without being asked
+    /// twice.
+    pub card: fn(&str) -> String,
 }
 
 impl Subject {
@@ -48,7 +52,7 @@ type Behaviour = (&'static str, fn(&Probe<'_>) -> Result<(), probe::Ended>);
 /// When the driver cannot be opened.
 pub fn run(subject: &Subject) -> virt_core::Result<Report> {
     let mut report = Report::default();
-    for (name, behaviour) in guests::BEHAVIOURS.iter().chain(host::BEHAVIOURS) {
+    for (name, behaviour) in guests::BEHAVIOURS.iter().chain(devices::BEHAVIOURS).chain(host::BEHAVIOURS) {
         let probe = Probe::new(subject, name)?;
         // How it ended is in the report already.
         let _ = behaviour(&probe);

@@ -21,11 +21,21 @@ fn qemu_guest(name: &str, uuid: Uuid) -> String {
          <os><type arch='x86_64' machine='q35'>hvm</type></os>\n<features><acpi/></features>\n<devices>\
          <controller type='usb' model='none'/><channel type='unix'><target type='virtio' name='org.example.0'/></channel>\
          <console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
+         <controller type='usb' model='qemu-xhci'/><console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
     )
 }
 
+fn card(mac: &str) -> String {
+    format!("<interface type='user'><mac address='{mac}'/></interface>")
+}
+
+/// On a bus of which a guest need not let go.
+fn qemu_card(mac: &str) -> String {
+    format!("<interface type='user'><mac address='{mac}'/><model type='usb-net'/></interface>")
+}
+
 fn test_driver(registry: Registry) -> Report {
-    let subject = Subject { registry, uri: "test:///default".to_owned(), guest, alone: true };
+    let subject = Subject { registry, uri: "test:///default".to_owned(), guest, card, alone: true };
     conformance::run(&subject).unwrap()
 }
 
@@ -70,7 +80,7 @@ fn the_qemu_driver_conforms_linked_in() {
     registry.register::<virt_driver_qemu::QemuDriver>().unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let uri = format!("qemu:///embed?root={}", scratch.path().display());
-    let subject = Subject { registry, uri, guest: qemu_guest, alone: true };
+    let subject = Subject { registry, uri, guest: qemu_guest, card: qemu_card, alone: true };
     if let Err(error) = subject.open(false).and_then(|connection| connection.version()) {
         skip!("{error}");
     }
@@ -105,7 +115,7 @@ fn a_driver_that_has_nothing_is_reported_so() {
     }
     let registry = Registry::empty();
     registry.register::<Nothing>().unwrap();
-    let subject = Subject { registry, uri: "nothing:///".to_owned(), guest, alone: false };
+    let subject = Subject { registry, uri: "nothing:///".to_owned(), guest, card, alone: false };
     let report = conformance::run(&subject).unwrap();
     assert_eq!(report.outcome("Domains.define"), Some(&conformance::Outcome::NotSupported));
     let works: Vec<_> =

@@ -34,7 +34,7 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
 ];
 
 /// How long an event, or the first words of a guest, may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 fn session(probe: &Probe<'_>) -> Result<(), Ended> {
     let connection = &probe.connection;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 use virt_conf::domain::{Device, Place};
 use virt_conf::model::Domain;
 use virt_conf::xml::ParseFlags;
-use virt_core::driver::{Affect, EventKind, Result, TypedParameter};
+use virt_core::driver::{Affect, Error, ErrorCode, ErrorDomain, EventKind, Result, TypedParameter};
 
 use super::{Node, Occurrence};
 use crate::definition;
@@ -61,10 +61,20 @@ impl Node {
     pub(crate) fn update_device(&self, uuid: Uuid, device: &Device, affect: Affect) -> Result<()> {
         let change = |domain: &mut Domain| {
             let place = domain.find(device)?;
+            let kept = place.device(&domain.devices);
+            if let (Some(_), Device::Interface(is), Device::Interface(was)) = (domain.id, device, &kept)
+                && std::mem::discriminant(&is.kind) != std::mem::discriminant(&was.kind)
+            {
+                // libvirt's sentence.
+                let sentence = format!("cannot change network interface type to '{}'", is.kind.tag());
+                return Err(Error::new(ErrorCode::OPERATION_UNSUPPORTED, ErrorDomain::TEST, sentence));
+            }
             let mut changed = device.clone();
             if changed.info().address.is_none() {
-                let kept = place.device(&domain.devices);
                 changed.info_mut().address.clone_from(&kept.info().address);
+            }
+            if changed.info().alias.is_none() {
+                changed.info_mut().alias.clone_from(&kept.info().alias);
             }
             domain.replace(place, changed);
             Ok(())
