@@ -176,6 +176,25 @@ fn life_and_death() {
 }
 
 #[test]
+fn a_domain_is_called_as_it_was_named() {
+    check(
+        "suspend 1; resume 6695eb01-f6a4-8304-79aa-97f2502e193f; autostart 1; destroy 1; start test",
+        expect![[r#"
+        Domain '1' suspended
+
+        Domain '6695eb01-f6a4-8304-79aa-97f2502e193f' resumed
+
+        Domain '1' marked as autostarted
+
+        Domain '1' destroyed
+
+        Domain 'test' started
+
+    "#]],
+    );
+}
+
+#[test]
 fn information() {
     check(
         "dominfo test",

@@ -39,7 +39,7 @@ pub(super) static HOST_STOP: Command = Command {
 
 fn autostart(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     let domain = shell.domain(arguments)?;
-    let name = domain.name();
+    let name = arguments.required("domain")?;
     let (wanted, verb) = if arguments.has("disable") { (false, "unmark") } else { (true, "mark") };
     domain.set_autostart(wanted).context(|| format!("failed to {verb} domain '{name}' as autostarted"))?;
     shell.print(&done(&domain, format!("Domain '{name}' {verb}ed as autostarted")))

@@ -94,8 +94,9 @@ fn undefine(shell: &mut Shell, arguments: &Arguments) -> Outcome {
     ];
     let flags = arguments.collect(&flags);
     let domain = shell.domain(arguments)?;
-    domain.undefine(flags).context(|| format!("Failed to undefine domain '{}'", domain.name()))?;
-    shell.print(&done(&domain, format!("Domain '{}' has been undefined", domain.name())))
+    let called = arguments.required("domain")?;
+    domain.undefine(flags).context(|| format!("Failed to undefine domain '{called}'"))?;
+    shell.print(&done(&domain, format!("Domain '{called}' has been undefined")))
 }
 
 /// The options of `start` and `create`.

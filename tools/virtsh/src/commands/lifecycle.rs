@@ -119,8 +119,10 @@ fn act(
     work: impl Fn(&Domain) -> virt_core::Result<()> + Sync,
 ) -> Outcome {
     let domain = shell.domain(arguments)?;
-    work(&domain).context(|| format!("Failed to {verb} domain '{}'", domain.name()))?;
-    shell.print(&done(&domain, format!("Domain '{}' {happened}", domain.name())))
+    // As virsh, which says the words that it was told.
+    let called = arguments.required("domain")?;
+    work(&domain).context(|| format!("Failed to {verb} domain '{called}'"))?;
+    shell.print(&done(&domain, format!("Domain '{called}' {happened}")))
 }
 
 /// The bits of `--mode`, the same for shutdown and reboot.
