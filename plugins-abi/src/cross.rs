@@ -155,6 +155,9 @@ impl AsRawFd for Descriptor {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::fd::OwnedFd;
+
     use super::Cross;
     use crate::DomainSummary;
 
@@ -166,6 +169,19 @@ mod tests {
             assert_eq!(String::from_abi(roomy.into_abi()), text);
         }
         drop("dropped on the way".to_owned().into_abi());
+    }
+
+    #[test]
+    fn a_descriptor_is_owned_by_whoever_it_reached() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let arrived = OwnedFd::from_abi(OwnedFd::from(writer).into_abi());
+        let mut writer = std::fs::File::from(arrived);
+        writer.write_all(b"hello").unwrap();
+        // Nobody takes it over this time: it is closed on the way, and the reader finds the end.
+        drop(OwnedFd::from(writer).into_abi());
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello");
     }
 
     /// What a list costs to cross depends on it.
