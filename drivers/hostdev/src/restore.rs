@@ -33,6 +33,8 @@ impl Engine {
             }
         }
         self.release_claims(holder)?;
+        // One that died before it had written down for whom left what names no holder.
+        self.recover_quietly();
         first.map_or(Ok(released), Err)
     }
 
