@@ -19,9 +19,8 @@ fn qemu_guest(name: &str, uuid: Uuid) -> String {
     format!(
         "<domain type='qemu'>\n<name>{name}</name>\n<uuid>{uuid}</uuid>\n<memory>65536</memory>\n<vcpu>1</vcpu>\n\
          <os><type arch='x86_64' machine='q35'>hvm</type></os>\n<features><acpi/></features>\n<devices>\
-         <controller type='usb' model='none'/><channel type='unix'><target type='virtio' name='org.example.0'/></channel>\
+         <controller type='usb' model='qemu-xhci'/><channel type='unix'><target type='virtio' name='org.example.0'/></channel>\
          <console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
-         <controller type='usb' model='qemu-xhci'/><console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
     )
 }
 

@@ -3,8 +3,11 @@
 use virt_conf::convert::Whole;
 use virt_conf::document::Kind;
 
-/// Which texts libvirt itself writes differently the second time, and why.
-const EXCEPTIONS: &[(fn(&str) -> bool, &str)] = &[
+/// Whether a text is one that libvirt itself writes differently the second time.
+type Applies = fn(&str) -> bool;
+
+/// Which texts those are, and why.
+const EXCEPTIONS: &[(Applies, &str)] = &[
     (
         |text| text.starts_with("<filter ") && text.contains(" ipset='"),
         "libvirt writes the side that a set is for where none was given, and drops a set with a side when it reads it",
