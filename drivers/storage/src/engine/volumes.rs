@@ -214,15 +214,17 @@ impl Engine {
         let password = self.password(encryption(&document), call)?;
         let secret = password.as_ref().and_then(|password| password.uuid);
         if volume::needs_qemu_img(&document) {
-            let image = Image::of(&document, &making.path().to_string_lossy())?;
+            let fds = password.map(|password| password.fd).into_iter().collect::<Vec<_>>();
+            let (path, fds) = place_for_program(&making, &document, fds)?;
+            let image = Image::of(&document, &path)?;
             let preallocate = flags.contains(CreateStorageVolume::PREALLOC_METADATA)
                 || (image.format == "qcow2"
                     && image.backing.is_none()
                     && says_allocation(xml)
                     && image.allocation >= image.capacity);
-            let source = password.as_ref().map(|_| descriptor(0));
+            let source = secret.map(|_| descriptor(0));
             let command = image.create(preallocate, source.as_deref());
-            command.run_with(call, password.into_iter().map(|password| password.fd).collect())?;
+            command.run_with(call, fds)?;
         } else {
             if document
                 .backing_store
@@ -286,7 +288,6 @@ impl Engine {
                 volume::copy(&source, &file, &path, (0, original.capacity), call)?;
             }
         } else {
-            let to = Image::of(&document, &making.path().to_string_lossy())?;
             let old = volume::document(&original);
             let mut of = Image::of(&StorageVolume { backing_store: None, ..old.clone() }, &original.path)?;
             if original.format.as_deref() == Some("luks") {
@@ -297,6 +298,10 @@ impl Engine {
                 return Err(error::unsupported(format!("the secret of volume '{from}' is not known")));
             }
             let names = [password.is_some(), old_password.is_some()];
+            let fds: Vec<OwnedFd> =
+                password.into_iter().chain(old_password).map(|password| password.fd).collect();
+            let (path, fds) = place_for_program(&making, &document, fds)?;
+            let to = Image::of(&document, &path)?;
             let [new_at, old_at] = [descriptor(0), descriptor(usize::from(names[0]))];
             let commands = to.convert(
                 flags.contains(CreateStorageVolume::PREALLOC_METADATA),
@@ -304,11 +309,8 @@ impl Engine {
                 &of,
                 names[1].then_some(old_at.as_str()),
             );
-            let fds: Vec<OwnedFd> =
-                password.into_iter().chain(old_password).map(|password| password.fd).collect();
             for command in &commands {
-                let copies = fds.iter().map(OwnedFd::try_clone).collect::<std::io::Result<Vec<_>>>();
-                let copies = copies.map_err(|error| error::system("cannot duplicate a descriptor", error))?;
+                let copies = duplicates(&fds)?;
                 match command.arguments.first().map(String::as_str) {
                     Some("convert") => command.run_reporting(call, copies, "cloning")?,
                     _ => drop(command.run_with(call, copies)?),
@@ -316,7 +318,7 @@ impl Engine {
             }
             // What was converted has the original's size.
             if commands.len() == 1 && document.capacity.0 > original.capacity {
-                to.resize(document.capacity.0, false, false, None).run(call)?;
+                to.resize(document.capacity.0, false, false, None).run_with(call, duplicates(&fds)?)?;
             }
         }
         self.finish(&place, &document, making, secret, call)
@@ -524,6 +526,29 @@ impl Engine {
 
 fn encryption(volume: &StorageVolume) -> Option<&StorageEncryption> {
     volume.target.as_ref()?.encryption.as_ref()
+}
+
+/// Copies of descriptors, for one program.
+fn duplicates(fds: &[OwnedFd]) -> Result<Vec<OwnedFd>> {
+    let copies = fds.iter().map(OwnedFd::try_clone).collect::<std::io::Result<_>>();
+    copies.map_err(|error| error::system("cannot duplicate a descriptor", error))
+}
+
+/// Where a program writes what is being made: a descriptor behind those that it gets already, and all of them. One that outlives us
+/// for a moment cannot make the file anew, under its unfinished name, when whoever recovers has removed it. A name of another
+/// image that is relative to this one's directory takes the path itself.
+fn place_for_program(
+    making: &Making,
+    document: &StorageVolume,
+    mut fds: Vec<OwnedFd>,
+) -> Result<(String, Vec<OwnedFd>)> {
+    let behind = document.backing_store.as_ref().and_then(|backing| backing.path.as_deref());
+    if behind.is_some_and(|path| !path.is_empty() && !path.starts_with('/')) {
+        return Ok((making.path().to_string_lossy().into_owned(), fds));
+    }
+    let path = descriptor(fds.len());
+    fds.push(making.open()?.into());
+    Ok((path, fds))
 }
 
 /// Where a program finds the password with this number.
