@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: what comes of documents that nobody would write.
+//! `cargo xtask fuzz`: what comes of documents that nobody would write, and of headers of disk images that nobody should.
 //!
 //! It does what cargo-fuzz does, for virt-conf/fuzz: builds it with the compiler's instrumentation, which any toolchain can, and
-//! lets libFuzzer run on each kind of document for some time. A sanitizer would look for what only unsafe code can do wrong, and virt-conf has
-//! none. Inputs that are worth keeping stay below target/fuzz, as does whatever made a target fail.
+//! lets libFuzzer run on each kind of document, and on images, for some time. A sanitizer would look for what only unsafe code can do wrong,
+//! and what is fuzzed has none. Inputs that are worth keeping stay below target/fuzz, as does whatever made a target fail.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ use crate::{ui, workspace};
 /// Options of `cargo xtask fuzz`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The models of the documents to try, Domain or Disk; all of them by default.
+    /// What to try: the models of documents, Domain or Disk, and Image for disk images; all of them by default.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// How many seconds each target is tried for.
@@ -50,6 +50,30 @@ const INSTRUMENTATION: &[&str] = &[
 /// How long one input may take; a machine may be busy with other things.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Something that is tried: a kind of document, or disk images.
+#[derive(Clone, Copy)]
+struct Target {
+    name: &'static str,
+    doc: &'static str,
+    /// The program that tries it.
+    program: &'static str,
+    /// The longest input, in bytes.
+    longest: usize,
+}
+
+/// Every target, in the order in which they are tried.
+fn targets() -> Vec<Target> {
+    let document = |kind: &&virt_conf::document::Kind| Target {
+        name: kind.model,
+        doc: kind.doc,
+        program: "document",
+        longest: LONGEST,
+    };
+    // An ISO 9660 image has its mark behind 32 KiB.
+    let image = Target { name: "Image", doc: "Headers of disk images.", program: "image", longest: 40 << 10 };
+    KINDS.iter().map(|kind| document(&kind)).chain([image]).collect()
+}
+
 /// When a target has been tried enough.
 #[derive(Clone, Copy)]
 enum Limit {
@@ -58,7 +82,7 @@ enum Limit {
     Runs(u64),
 }
 
-/// The longest input, in bytes.
+/// The longest document, in bytes.
 const LONGEST: usize = 16 << 10;
 
 /// What came of one target.
@@ -84,23 +108,25 @@ pub(crate) struct Outcome {
 /// When a target cannot be built, or fails.
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.list {
-        for kind in KINDS {
-            println!("{:24} {}", kind.model, kind.doc);
+        for target in targets() {
+            println!("{:24} {}", target.name, target.doc);
         }
         return Ok(());
     }
-    if let Some(unknown) = options.targets.iter().find(|name| KINDS.iter().all(|kind| kind.model != **name)) {
+    if let Some(unknown) =
+        options.targets.iter().find(|name| targets().iter().all(|target| target.name != **name))
+    {
         bail!("there is no target {unknown}; --list shows them");
     }
     let wanted =
         |name: &str| options.targets.is_empty() || options.targets.iter().any(|target| target == name);
     let time = options.minutes.map_or(Duration::from_secs(options.seconds), Duration::from_mins);
-    let program = build()?;
+    let programs = build()?;
     let mut outcomes = Vec::new();
-    for kind in KINDS.iter().filter(|kind| wanted(kind.model)) {
-        let progress = Progress::begin(&format!("{} for {}", kind.model, ui::elapsed(time)));
-        let place = directory().join("kept").join(kind.model);
-        outcomes.push(try_one(&program, kind.model, Limit::Time(time), &place, &options.corpus, &progress)?);
+    for target in targets().into_iter().filter(|target| wanted(target.name)) {
+        let progress = Progress::begin(&format!("{} for {}", target.name, ui::elapsed(time)));
+        let place = directory().join("kept").join(target.name);
+        outcomes.push(try_one(&programs, target, Limit::Time(time), &place, &options.corpus, &progress)?);
         progress.done();
     }
     println!("{}", table(&outcomes));
@@ -126,20 +152,14 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 ///
 /// When they cannot be built.
 pub(crate) fn summary(runs: u64) -> Result<Vec<Outcome>> {
-    let program = build()?;
+    let programs = build()?;
     let progress = Progress::begin(&format!("all targets, {runs} inputs each"));
     let kept = tempfile::tempdir()?;
     let mut outcomes = Vec::new();
-    for kind in KINDS {
-        progress.detail(kind.model);
-        outcomes.push(try_one(
-            &program,
-            kind.model,
-            Limit::Runs(runs),
-            &kept.path().join(kind.model),
-            &[],
-            &progress,
-        )?);
+    for target in targets() {
+        progress.detail(target.name);
+        let place = kept.path().join(target.name);
+        outcomes.push(try_one(&programs, target, Limit::Runs(runs), &place, &[], &progress)?);
     }
     progress.done();
     println!("{}", table(&outcomes));
@@ -150,7 +170,7 @@ fn directory() -> PathBuf {
     workspace::root().join("target/fuzz")
 }
 
-/// Builds the program and answers where it is.
+/// Builds the programs and answers the directory that they are in.
 fn build() -> Result<PathBuf> {
     if workspace::find_program("c++").is_none() {
         bail!("libFuzzer is written in C++, and there is no compiler for it: install g++");
@@ -166,12 +186,12 @@ fn build() -> Result<PathBuf> {
     command.env("CARGO_ENCODED_RUSTFLAGS", INSTRUMENTATION.join("\u{1f}")).env_remove("RUSTFLAGS");
     workspace::follow(&mut command, &progress)?;
     progress.done();
-    Ok(directory().join(host).join("release/document"))
+    Ok(directory().join(host).join("release"))
 }
 
 fn try_one(
-    program: &Path,
-    target: &str,
+    programs: &Path,
+    Target { name: target, program, longest, .. }: Target,
     limit: Limit,
     place: &Path,
     corpus: &[PathBuf],
@@ -181,9 +201,10 @@ fn try_one(
     for directory in [&inputs, &finds] {
         std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     }
-    let mut command = Command::new(program);
+    let program = programs.join(program);
+    let mut command = Command::new(&program);
     command.env("VIRT_FUZZ_TARGET", target);
-    let mut prepare = Command::new(program);
+    let mut prepare = Command::new(&program);
     prepare.env("VIRT_FUZZ_TARGET", target).env("VIRT_FUZZ_PREPARE", place);
     workspace::output(&mut prepare)?;
     let time = match limit {
@@ -198,7 +219,7 @@ fn try_one(
     };
     command.arg(format!("-artifact_prefix={}/{target}-", finds.display()));
     command.arg(format!("-dict={}", place.join("dictionary").display()));
-    command.arg(format!("-timeout={}", TIMEOUT.as_secs())).arg(format!("-max_len={LONGEST}"));
+    command.arg(format!("-timeout={}", TIMEOUT.as_secs())).arg(format!("-max_len={longest}"));
     command.args(["-rss_limit_mb=2048", "-print_final_stats=1", "-seed=1", "-reload=0"]);
     command.arg(&inputs).arg(place.join("seeds")).args(corpus);
     let mut reader = Reader::new(target);

@@ -1,6 +1,7 @@
 //! What the fuzz target is made of: how inputs are changed, and what keeps an input from
 //! taking more stack or memory than it may.
 
+pub mod image;
 pub mod limit;
 pub mod mutate;
 pub mod prepare;
