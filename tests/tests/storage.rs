@@ -188,6 +188,55 @@ fn an_upload_leaves_the_volume_old_or_new_whenever_its_process_is_killed() {
     assert!(killed > 0, "nobody was killed at work");
 }
 
+#[test]
+fn a_new_volume_is_whole_or_not_there_whenever_its_process_is_killed() {
+    const VOLUMES: usize = 24;
+    let xml = |number: usize| {
+        format!(
+            "<volume><name>v{number:02}</name><capacity>1048576</capacity><target>\
+             <permissions><mode>0640</mode></permissions></target></volume>"
+        )
+    };
+    if let Some(place) = std::env::var_os(VICTIM) {
+        let pool = connect(Path::new(&place)).storage_pool_by_name("images").unwrap();
+        for number in 0..VOLUMES {
+            pool.create_volume(&xml(number), CreateStorageVolume::empty()).unwrap();
+        }
+        return;
+    }
+    let setup = Setup::new();
+    let mut killed = 0;
+    for step in 0..12 {
+        let name = "a_new_volume_is_whole_or_not_there_whenever_its_process_is_killed";
+        killed += u32::from(kill_after(name, &setup, Duration::from_millis(20 + step * 30)));
+        setup.pool.refresh().unwrap();
+        // Those that are there are the first ones, each of its size and mode; nothing else is.
+        let files = setup.files();
+        assert_eq!(files, (0..files.len()).map(|number| format!("v{number:02}")).collect::<Vec<_>>());
+        for volume in setup.pool.volumes().unwrap() {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::metadata(&volume.path).unwrap().permissions().mode() & 0o7777;
+            assert_eq!((volume.capacity, mode), (1 << 20, 0o640), "{}", volume.name);
+            setup.pool.volume_by_name(&volume.name).unwrap().delete(DeleteStorageVolume::empty()).unwrap();
+        }
+    }
+    assert!(killed > 0, "nobody was killed at work");
+}
+
+#[test]
+fn pools_start_with_the_host() {
+    let setup = Setup::new();
+    setup.pool.set_autostart(true).unwrap();
+    setup.pool.destroy().unwrap();
+    assert_eq!(setup.connection.host_start().unwrap(), Vec::<String>::new());
+    assert_eq!(setup.pool.summary().unwrap().state, virt_core::StoragePoolState::Running);
+    // One that cannot be started is named, and keeps nobody else from it.
+    setup.pool.destroy().unwrap();
+    std::fs::remove_dir_all(setup.path("")).unwrap();
+    let errors = setup.connection.host_start().unwrap();
+    assert!(errors.len() == 1 && errors[0].starts_with("images: "), "{errors:?}");
+}
+
 /// A file system of its own on the pool's directory; unmounted when it is dropped.
 struct Mounted(PathBuf);
 
