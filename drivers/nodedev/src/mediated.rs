@@ -6,7 +6,7 @@ use virt_conf::model::nodedev::{
     MdevAttributes, MdevCapability, MdevTypeReference, MdevViews, NodeDeviceCapability, NodeDeviceIommuGroup,
     ParentDevice,
 };
-use virt_conf::xml::{self, ParseOptions};
+use virt_conf::xml::{self, ParseFlags, ParseOptions};
 use virt_core::driver::{Affect, Error, ErrorCode, ErrorDomain, Result};
 
 use crate::engine::Engine;
@@ -37,7 +37,7 @@ pub(crate) fn name(definition: &Definition) -> String {
 impl Engine {
     /// Reads what is to be made or defined.
     pub(crate) fn read(&self, text: &str, strict: bool) -> Result<Wanted> {
-        let options = if strict { ParseOptions::STRICT } else { ParseOptions::default() };
+        let options = ParseOptions { strict, ..ParseOptions::from(ParseFlags::CREATE) };
         let device: NodeDevice = xml::from_str(text, &options)?;
         match device.capabilities.first() {
             Some(NodeDeviceCapability::Mdev(wanted)) => {

@@ -227,7 +227,7 @@ pub fn mount(pool: &StoragePool, platform: Platform) -> Result<Command> {
                 _ if host.contains(':') => format!("[{host}]:{directory}"),
                 _ => format!("{host}:{directory}"),
             };
-            options.extend(source.protocol_version.iter().map(|version| format!("nfsvers={version}")));
+            options.extend(source.common.protocol_version.iter().map(|version| format!("nfsvers={version}")));
             ((source.format != NetworkFileSystem::Auto).then(|| word(&source.format)), from)
         }
         _ => return Err(error::unsupported("pools of this type are not mounted")),

@@ -4,11 +4,11 @@
 
 use super::device::Disk;
 use super::domain::Domain;
-use super::snapshot::{is_empty, not_zero, slot, was_made};
+use super::snapshot::{has_no_time, is_empty, is_given, locate_guest, not_zero, slot, was_made};
 use crate::domain::DomainHooks;
 use crate::xml::{
-    self, Error, ErrorCode, ErrorDomain, FormatFlags, FormatOptions, ParseFlags, ParseOptions, Reader,
-    Result, Xml, XmlValue, locate,
+    self, Element as _, Error, ErrorCode, ErrorDomain, FormatFlags, FormatOptions, ParseFlags, ParseOptions,
+    Reader, Result, Xml, XmlValue,
 };
 
 /// A moment since which the changes of a guest's disks are kept track of.
@@ -93,15 +93,12 @@ impl DomainCheckpoint {
     pub fn from_xml(text: &str, options: &ParseOptions, hooks: &dyn DomainHooks) -> Result<Self> {
         let flags = options.flags | ParseFlags::INACTIVE | ParseFlags::SKIP_VALIDATE;
         let options = ParseOptions { flags, strict: true };
+        // What it must have is missed before anything else.
+        xml::look(text, &options, Self::ERRORS, Self::check_made)?;
         let mut checkpoint: Self = xml::from_str(text, &options)?;
-        if flags.contains(ParseFlags::REDEFINE) && checkpoint.name.is_none() {
-            return Err(refuse("a redefined checkpoint must have a name"));
-        }
-        if flags.contains(ParseFlags::REDEFINE) && checkpoint.creation_time.is_none() {
-            return Err(no_time());
-        }
         if let Some(domain) = &mut checkpoint.domain {
-            domain.complete(&options, hooks).map_err(|error| locate(error, text))?;
+            let located = |error| locate_guest(error, text, Self::NAME, Domain::NAME);
+            domain.complete(&options, hooks).map_err(located)?;
         }
         Ok(checkpoint)
     }
@@ -153,6 +150,16 @@ impl DomainCheckpoint {
             self.disks.list.push(disk);
         }
         Ok(())
+    }
+
+    /// What every checkpoint has that was made.
+    fn check_made(reader: &Reader<'_, '_>) -> Result<()> {
+        let missing = match was_made(reader) && reader.name() == Self::NAME {
+            true if !is_given(reader, "name") => refuse("a redefined checkpoint must have a name"),
+            true if has_no_time(reader) => no_time(),
+            _ => return Ok(()),
+        };
+        Err(reader.place(missing))
     }
 
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {

@@ -97,7 +97,7 @@ pub enum CpuCheck {
 #[xml(name = "model")]
 pub struct CpuModel {
     /// What happens when the hypervisor lacks the model; `allow` by default.
-    #[xml(attr, invalid = |_| unsupported_cpu("Invalid fallback attribute"))]
+    #[xml(attr, unless_empty, invalid = |_| unsupported_cpu("Invalid fallback attribute"))]
     pub fallback: Option<CpuFallback>,
     /// The maker's name that the guest sees, 12 characters; the model's own by default.
     #[xml(attr = "vendor_id")]
@@ -193,7 +193,7 @@ pub struct CpuFeature {
     #[xml(attr, default, invalid = |_| unsupported_cpu("Invalid CPU feature policy"))]
     pub policy: CpuFeaturePolicy,
     /// Its name, `vmx`.
-    #[xml(attr, missing = refuse_cpu("Invalid CPU feature name"))]
+    #[xml(attr, unless_empty, missing = refuse_cpu("Invalid CPU feature name"))]
     pub name: String,
 }
 

@@ -1,6 +1,6 @@
 //! `<domainbackup>`: a backup of a running guest's disks.
 
-use super::device::{Disk, PrivateObjects, StoragePrivate};
+use super::device::{Disk, PortNumber, PrivateObjects, StoragePrivate};
 use super::{DeviceSecurityLabel, StorageEncryption};
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
@@ -52,7 +52,7 @@ pub struct BackupServer {
     #[xml(attr)]
     pub name: Option<String>,
     /// The port, with TCP; 10809 by default.
-    #[xml(attr)]
+    #[xml(attr, with = PortNumber)]
     pub port: Option<u32>,
     /// The socket's path, with `unix`.
     #[xml(attr)]

@@ -22,6 +22,7 @@ pub struct NwFilterBinding {
     /// The guest's card.
     #[xml(
         attr = "mac/@address",
+        unless_empty,
         invalid = |text| internal(format!("Unable to parse MAC '{text}'")),
         missing = internal("filter binding has no MAC address")
     )]
@@ -53,18 +54,19 @@ pub struct BindingOwner {
 impl NwFilterBinding {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
         let missing = |what| Err(reader.internal(format!("filter binding has no {what}")));
-        let name = |element| reader.first(element).map(|element: Reader<'_, '_>| element.attr_text("name"));
-        if name("portdev").flatten().is_none() {
+        let name =
+            |element| reader.first(element).map(|element: Reader<'_, '_>| element.attr_value(&[], "name"));
+        if name("portdev").is_none_or(str::is_empty) {
             return missing("port dev name");
         }
-        if name("linkdev") == Some(None) {
+        if name("linkdev").is_some_and(str::is_empty) {
             return missing("link dev name");
         }
         // What comes before it is complained about first.
         let owner = reader.first("owner").is_some_and(|owner| owner.has(&["name"]) && owner.has(&["uuid"]));
         let mac = reader.first("mac").and_then(|mac| mac.attr_text("address"));
-        let filter = reader.first("filterref").and_then(|filter| filter.attr_text("filter"));
-        if owner && mac.is_some_and(|mac| MacAddress::parse(mac).is_ok()) && filter.is_none() {
+        let filter = reader.attr_value(&["filterref"], "filter");
+        if owner && mac.is_some_and(|mac| MacAddress::parse(mac).is_ok()) && filter.is_empty() {
             return missing("filter reference");
         }
         Ok(())

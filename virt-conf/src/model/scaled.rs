@@ -11,15 +11,22 @@ pub struct Bytes(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mib(pub u64);
 
+/// Sizes are signed to the kernel.
+const LIMIT: u64 = i64::MAX as u64;
+
 const UNIT: &str = "unit";
 
 /// The number in the element under `reader`, in bytes; `bare` is the unit where none is written.
 fn read_scaled(reader: &Reader<'_, '_>, bare: u64) -> Result<u64> {
     let text = reader.own_text();
     let number: u64 = crate::xml::Value::parse(&text).map_err(|_| {
-        reader.refuse(format!("Invalid value '{text}' for element or attribute './{}'", reader.name()))
+        match reader.name() {
+            // libvirt reads a volume's sizes by a way of its own.
+            "capacity" | "allocation" => reader.refuse("malformed capacity element"),
+            name => reader.refuse(format!("Invalid value '{text}' for element or attribute './{name}'")),
+        }
     })?;
-    scale(number, reader.attr_text(UNIT), bare, u64::MAX).map_err(|error| reader.place(error))
+    scale(number, reader.attr_text(UNIT), bare, LIMIT).map_err(|error| reader.place(error))
 }
 
 macro_rules! scaled {

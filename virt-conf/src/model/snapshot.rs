@@ -9,8 +9,8 @@ use super::domain::Domain;
 use super::{Cpu, StorageFormat};
 use crate::domain::DomainHooks;
 use crate::xml::{
-    self, Error, ErrorCode, ErrorDomain, FormatFlags, FormatOptions, ParseFlags, ParseOptions, Reader,
-    Result, Xml, XmlValue, locate,
+    self, Element as _, Error, ErrorCode, ErrorDomain, FormatFlags, FormatOptions, ParseFlags, ParseOptions,
+    Place, Reader, Result, Value, Xml, XmlValue, locate,
 };
 
 /// What a guest was at some moment.
@@ -216,15 +216,20 @@ impl DomainSnapshot {
     pub fn from_xml(text: &str, options: &ParseOptions, hooks: &dyn DomainHooks) -> Result<Self> {
         let flags = options.flags | ParseFlags::INACTIVE | ParseFlags::SKIP_VALIDATE;
         let options = ParseOptions { flags, ..options.clone() };
+        // What it must have is missed before anything else.
+        xml::look(text, &options, Self::ERRORS, Self::check_made)?;
         let mut snapshot: Self = xml::from_str(text, &options)?;
-        if flags.contains(ParseFlags::REDEFINE) {
-            snapshot.check_made()?;
-        }
-        for domain in [&mut snapshot.domain, &mut snapshot.inactive_domain].into_iter().flatten() {
-            domain.complete(&options, hooks).map_err(|error| locate(error, text))?;
+        let guests =
+            [(Domain::NAME, &mut snapshot.domain), (Self::INACTIVE_DOMAIN, &mut snapshot.inactive_domain)];
+        for (name, domain) in guests {
+            let Some(domain) = domain else { continue };
+            domain.complete(&options, hooks).map_err(|error| locate_guest(error, text, Self::NAME, name))?;
         }
         Ok(snapshot)
     }
+
+    /// The element that `inactive_domain` is.
+    const INACTIVE_DOMAIN: &str = "inactiveDomain";
 
     /// Writes the snapshot as libvirt writes it, the guests inside as definitions.
     #[must_use]
@@ -332,17 +337,20 @@ impl DomainSnapshot {
     }
 
     /// What every snapshot has that was made.
-    fn check_made(&self) -> Result<()> {
-        if self.name.is_none() {
-            return Err(refuse("a redefined snapshot must have a name"));
+    fn check_made(reader: &Reader<'_, '_>) -> Result<()> {
+        if !was_made(reader) || reader.name() != Self::NAME {
+            return Ok(());
         }
-        if self.creation_time.is_none() {
-            return Err(no_time());
-        }
-        if self.state.is_none() {
-            return Err(refuse("missing state from existing snapshot"));
-        }
-        Ok(())
+        let missing = if !is_given(reader, "name") {
+            refuse("a redefined snapshot must have a name")
+        } else if has_no_time(reader) {
+            no_time()
+        } else if !is_given(reader, "state") {
+            refuse("missing state from existing snapshot")
+        } else {
+            return Ok(());
+        };
+        Err(reader.place(missing))
     }
 
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
@@ -424,6 +432,23 @@ pub(super) fn is_empty(disk: &Disk) -> bool {
 /// Whether the document tells of one that was made before.
 pub(super) fn was_made(reader: &Reader<'_, '_>) -> bool {
     reader.flags().contains(ParseFlags::REDEFINE)
+}
+
+/// Finds the place of an error about the guest that is the element `name` of a document whose root is `root`.
+pub(super) fn locate_guest(error: Error, text: &str, root: &str, name: &str) -> Error {
+    let inside = error.place().map(|place| place.path.clone()).unwrap_or_default();
+    let inside = inside.strip_prefix(Domain::NAME).unwrap_or_default().to_owned();
+    locate(error.at(Place { path: format!("{root}/{name}{inside}"), ..Place::default() }), text)
+}
+
+/// Whether the element under `reader` has a child of this name that is not empty.
+pub(super) fn is_given(reader: &Reader<'_, '_>, name: &'static str) -> bool {
+    !reader.child_value(&[], name).is_empty()
+}
+
+/// Whether the document under `reader` does not say when its moment was.
+pub(super) fn has_no_time(reader: &Reader<'_, '_>) -> bool {
+    <i64 as Value>::parse(&reader.child_value(&[], "creationTime")).is_err()
 }
 
 /// Whether the document is a driver's own record of one that was made before.

@@ -50,7 +50,7 @@ pub enum StorageFormat {
 #[xml(name = "auth", after_read = StorageAuth::settle)]
 pub struct StorageAuth {
     /// The user.
-    #[xml(attr)]
+    #[xml(attr, unless_empty)]
     pub username: Option<String>,
     /// Where the password is kept.
     #[xml(child)]

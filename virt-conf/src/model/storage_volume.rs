@@ -25,6 +25,7 @@ pub struct StorageVolume {
     #[xml(
         attr = "type",
         default,
+        unless_empty,
         invalid = |text| unsupported(format!("unknown volume type '{text}'"))
     )]
     pub kind: VolumeKind,
@@ -130,8 +131,8 @@ pub struct VolumeTarget {
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
 #[xml(name = "format")]
 pub struct VolumeFormatElement {
-    /// Which.
-    #[xml(attr = "type")]
+    /// Which; raw by default.
+    #[xml(attr = "type", default, unless_empty)]
     pub kind: VolumeFormat,
 }
 
@@ -142,6 +143,12 @@ pub enum VolumeFormat {
     Image(StorageFormat),
     /// A partition's, or what is on one: `linux`, `fat16`, `extended` ...
     Partition(String),
+}
+
+impl Default for VolumeFormat {
+    fn default() -> Self {
+        Self::Image(StorageFormat::Raw)
+    }
 }
 
 impl crate::xml::Value for VolumeFormat {
@@ -323,10 +330,9 @@ impl StorageVolume {
             }
             Ok(())
         };
-        settle(&mut self.target.get_or_insert_default().format).within("target")?;
         if let Some(backing) = &mut self.backing_store {
             settle(&mut backing.format).within(VolumeBackingStore::NAME)?;
         }
-        Ok(())
+        settle(&mut self.target.get_or_insert_default().format).within(VolumeTarget::NAME)
     }
 }

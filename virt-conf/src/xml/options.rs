@@ -26,6 +26,8 @@ bitflags::bitflags! {
         const REDEFINE = 1 << 9;
         /// With [`REDEFINE`](Self::REDEFINE), a driver's own record of a snapshot, which tells the current one.
         const INTERNAL = 1 << 10;
+        /// A device of the host that is to be made: what it is called, and which number it has, follows from that.
+        const CREATE = 1 << 11;
     }
 
     /// How to write a document, libvirt's `VIR_DOMAIN_DEF_FORMAT_*`.

@@ -7,6 +7,7 @@
 #![expect(clippy::inline_always, reason = "a name is a constant only where it stands")]
 
 mod take;
+mod undeclared;
 
 use std::borrow::Cow;
 
@@ -187,7 +188,11 @@ impl<'a> Attribute<'a, '_> {
 impl<'input> Tree<'input> {
     /// Reads a document.
     pub(super) fn parse(text: &'input str) -> Result<Self, roxmltree::Error> {
-        roxmltree::Document::parse(text).map(|document| Self::of(text, &document))
+        match roxmltree::Document::parse(text) {
+            Ok(document) => Ok(Self::of(text, &document)),
+            Err(refused @ roxmltree::Error::UnknownNamespace(..)) => Self::parse_undeclared(text, refused),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn root(&self) -> Node<'_, 'input> {

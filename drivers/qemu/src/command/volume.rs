@@ -75,7 +75,7 @@ fn translated(disk: &Disk, source: &VolumeDiskSource, found: &FoundVolume) -> Re
         // A volume is called after its host, bus, target and unit; its unit is what the target knows.
         let unit = source.volume.as_deref().and_then(|name| name.rsplit(':').next()).unwrap_or_default();
         let mut common = common;
-        common.auth = pool.auth.as_ref().map(|auth| virt_conf::model::StorageAuth {
+        common.auth = pool.common.auth.as_ref().map(|auth| virt_conf::model::StorageAuth {
             username: Some(auth.username.clone()),
             secret: Some(auth.secret.clone()),
         });
@@ -84,7 +84,7 @@ fn translated(disk: &Disk, source: &VolumeDiskSource, found: &FoundVolume) -> Re
             name: Some(format!("{target}/{unit}")),
             hosts: vec![NetworkHost {
                 name: Some(host.name.clone()),
-                port: Some(if host.port == 0 { ISCSI_PORT } else { host.port.into() }),
+                port: Some(u32::try_from(host.port).ok().filter(|port| *port > 0).unwrap_or(ISCSI_PORT)),
                 ..NetworkHost::default()
             }],
             initiator: pool.initiator.clone(),

@@ -5,12 +5,12 @@ use uuid::Uuid;
 use super::Context;
 use crate::model::{
     DeviceInfo, Domain, DomainType, Filesystem, FilesystemAccess, FilesystemSource, Input, InputBus,
-    InputKind, Interface, Mac, MacAddress, MemoryDevice, MemoryDeviceAccess, MemoryModel, Rng, RngBackend,
-    Sound, SoundModel, Video, VideoModel, VideoType, Vsock,
+    InputKind, Interface, InterfaceKind, Mac, MacAddress, MemoryDevice, MemoryDeviceAccess, MemoryModel, Rng,
+    RngBackend, Sound, SoundModel, Video, VideoModel, VideoType, Vsock,
 };
 use crate::xml::{Element as _, Error, ErrorCode, ErrorDomain, Result, Within};
 
-/// A card without an address gets one of the range that QEMU has for itself.
+/// A card without an address gets one of the range that QEMU has for itself, and a port the identities that its switch knows it by.
 pub(super) fn interface(interface: &mut Interface, _: &Domain, _: &Context<'_>) -> Result<()> {
     interface.mac = interface.mac.take().filter(|mac| mac.address != MacAddress([0; 6]));
     interface.mac.get_or_insert_with(|| {
@@ -18,6 +18,13 @@ pub(super) fn interface(interface: &mut Interface, _: &Domain, _: &Context<'_>) 
         let [a, b, c, ..] = random;
         Mac { address: MacAddress([0x52, 0x54, 0x00, a, b, c]), kind: None, check: None, current: None }
     });
+    if let Some(port) = &mut interface.virtualport {
+        port.identify();
+        // What a network's port lacks, the network may add.
+        if !matches!(interface.kind, InterfaceKind::Network(_)) {
+            port.check_whole().within("virtualport")?;
+        }
+    }
     Ok(())
 }
 

@@ -96,7 +96,7 @@ pub struct CpuCounter {
 #[xml(name = "feature")]
 pub struct HostCpuFeature {
     /// Its name, `vmx`.
-    #[xml(attr, missing = refuse_cpu("Invalid CPU feature name"))]
+    #[xml(attr, unless_empty, missing = refuse_cpu("Invalid CPU feature name"))]
     pub name: String,
 }
 
@@ -211,7 +211,13 @@ impl HostCpuModel {
 impl HostCpu {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         if !crate::domain::ARCHITECTURES.contains(&self.architecture.as_str()) {
-            return Err(reader.place(refuse_cpu(format!("Unknown architecture {}", self.architecture))));
+            return Err(reader.unsupported(format!("Unknown architecture {}", self.architecture)));
+        }
+        let names: Vec<&str> = self.model.features.iter().map(|feature| feature.name.as_str()).collect();
+        let again = (1..names.len()).find(|at| names[..*at].contains(&names[*at]));
+        if let Some(name) = again.and_then(|at| names.get(at)) {
+            let error = refuse_cpu(format!("CPU feature '{name}' specified more than once"));
+            return Err(reader.place(error));
         }
         match self.model.model {
             Some(_) => Ok(()),
@@ -251,7 +257,7 @@ mod tests {
     fn mistakes_in_a_host_s_processor() {
         assert_eq!(message("<cpu><arch>x86_64</arch></cpu>"), "XML error: Missing CPU model name");
         let other = "<cpu><arch>z80</arch><model>x</model></cpu>";
-        assert_eq!(message(other), "XML error: Unknown architecture z80");
+        assert_eq!(message(other), "unsupported configuration: Unknown architecture z80");
         let both = "<cpu match='exact'><arch>x86_64</arch><model>x</model></cpu>";
         assert_eq!(
             message(both),

@@ -127,7 +127,7 @@ pub struct NumaMemory(pub Kib);
 impl Fields for NumaMemory {
     fn read(reader: &Reader<'_, '_>) -> Result<Self> {
         let bytes = ScaledAttr("memory").bytes(reader, 1024)?;
-        let missing = || reader.refuse("missing element or attribute './@memory'");
+        let missing = || reader.xml_error("missing element or attribute './@memory'");
         bytes.map(|bytes| Self(Kib::from_bytes(bytes))).ok_or_else(missing)
     }
     fn write_attrs(&self, writer: &mut Writer) {

@@ -9,7 +9,7 @@ use crate::xml::{Codec, Error, ErrorCode, ErrorDomain, Expected, Reader, Xml, Xm
 #[xml(name = "filesystem", after_read = Filesystem::settle)]
 pub struct Filesystem {
     /// Whose permissions files have on the host; default: the guest's, or virtiofs' own.
-    #[xml(attr)]
+    #[xml(attr, unless_empty)]
     pub accessmode: Option<FilesystemAccess>,
     /// Which generation of virtio; default: what suits the slot.
     #[xml(attr)]
@@ -36,7 +36,7 @@ pub struct Filesystem {
     #[xml(flatten)]
     pub source: FilesystemSource,
     /// Mount point of a container; name by which a guest finds it.
-    #[xml(attr = "target/@dir")]
+    #[xml(attr = "target/@dir", unless_empty)]
     pub target: Option<String>,
     /// Whether the guest may only read.
     #[xml(flag)]

@@ -74,6 +74,14 @@ impl HostdevSubsystem {
         let Some(source) = reader.first("source") else {
             return Err(reader.refuse("Missing <source> element in hostdev device"));
         };
+        if let Some(kind @ ("usb" | "pci" | "scsi")) = kind
+            && reader.attr_text("model").is_some()
+        {
+            // The sentence is libvirt's: it names the type that has none.
+            return Err(
+                reader.refuse(format!("'model' attribute in <hostdev> is only supported when type='{kind}'"))
+            );
+        }
         if source.attr_text("startupPolicy").is_some() && kind != Some("usb") {
             return Err(source.unsupported("Setting startupPolicy is only allowed for USB devices"));
         }
@@ -117,7 +125,7 @@ fn check_scsi_source(source: &Reader<'_, '_>) -> Result<()> {
     if source.first("address").is_none() {
         return Err(source.refuse("'address' must be specified for scsi hostdev source"));
     }
-    if source.first("adapter").and_then(|adapter| adapter.attr_text("name")).is_none() {
+    if source.first("adapter").and_then(|adapter| adapter.attr_text("name")).is_none_or(str::is_empty) {
         return Err(source.refuse("'adapter' name must be specified for scsi hostdev source"));
     }
     Ok(())
@@ -306,7 +314,7 @@ pub struct PciHostdevSource {
     #[xml(attr = "writeFiltering")]
     pub write_filtering: Option<bool>,
     /// Where it is on the host.
-    #[xml(child)]
+    #[xml(child, default)]
     pub address: HostPciAddress,
     /// How the host had it before, while the guest runs.
     #[xml(child, status)]
@@ -404,7 +412,7 @@ pub struct ScsiIscsiSource {
     #[xml(child)]
     pub auth: Option<StorageAuth>,
     /// Name by which the emulator introduces itself.
-    #[xml(attr = "initiator/iqn/@name")]
+    #[xml(attr = "initiator/iqn/@name", unless_empty)]
     pub initiator: Option<String>,
 }
 
@@ -471,7 +479,7 @@ pub enum MdevModel {
 
 /// `mode='capabilities'`.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(tag = "type")]
+#[xml(tag = "type", before_read = HostdevCapability::check)]
 pub enum HostdevCapability {
     /// A block device.
     Storage(StorageCapability),
@@ -479,6 +487,25 @@ pub enum HostdevCapability {
     Misc(MiscCapability),
     /// A network interface.
     Net(NetCapability),
+}
+
+impl HostdevCapability {
+    /// What libvirt says about a device that is not named.
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let Some(source) = reader.first("source") else {
+            return Err(reader.refuse("Missing <source> element in hostdev device"));
+        };
+        let (element, what) = match reader.attr_text("type") {
+            Some("storage") => ("block", "storage"),
+            Some("misc") => ("char", "character"),
+            Some("net") => ("interface", "net"),
+            _ => return Ok(()),
+        };
+        if source.child_value(&[], element).is_empty() {
+            return Err(source.refuse(format!("Missing <{element}> element in hostdev {what} device")));
+        }
+        Ok(())
+    }
 }
 
 /// `type='storage'`.

@@ -14,7 +14,7 @@ pub struct DeviceInfo {
     #[xml(child)]
     pub boot: Option<Boot>,
     /// Identifies the device in the running guest; assigned at start unless it begins with `ua-`.
-    #[xml(attr = "alias/@name", when = alias_stays)]
+    #[xml(attr = "alias/@name", unless_empty, when = alias_stays)]
     pub alias: Option<String>,
     /// USB companion controllers: the first port of the master that this controller serves.
     #[xml(attr = "master/@startport", bare = 0)]

@@ -74,7 +74,7 @@ pub struct EgdRng {
     #[xml(flatten)]
     pub source: CharSource,
     /// A copy of what is said.
-    #[xml(child)]
+    #[xml(child, read_if = CharLog::is_kept)]
     pub log: Option<CharLog>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{CharLog, CharSource, DeviceInfo};
 use crate::error::unsupported;
-use crate::xml::{Base, Codec, Expected, Reader, Result, Value, Xml, XmlValue};
+use crate::xml::{Base, Codec, Element as _, Expected, Reader, Result, Value, Xml, XmlValue};
 
 /// A smart card reader of the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -20,6 +20,14 @@ impl Smartcard {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
         if reader.attr_text("mode") == Some("passthrough") && reader.attr_text("type").is_none() {
             return Err(reader.refuse("passthrough mode requires a character device type attribute"));
+        }
+        if reader.attr_text("mode") == Some("passthrough") {
+            CharSource::check_kind(reader)?;
+        }
+        if reader.attr_text("mode") == Some("host-certificates")
+            && reader.all(SmartcardCertificate::NAME).count() != 3
+        {
+            return Err(reader.refuse("host-certificates mode needs exactly three certificates"));
         }
         Ok(())
     }
@@ -65,7 +73,7 @@ pub struct SmartcardPassthrough {
     #[xml(flatten)]
     pub source: CharSource,
     /// A copy of what is said.
-    #[xml(child)]
+    #[xml(child, read_if = CharLog::is_kept)]
     pub log: Option<CharLog>,
 }
 
@@ -80,7 +88,7 @@ pub struct RedirectedDevice {
     #[xml(flatten)]
     pub source: CharSource,
     /// A copy of what is said.
-    #[xml(child)]
+    #[xml(child, read_if = CharLog::is_kept)]
     pub log: Option<CharLog>,
     /// Boot order, alias and address.
     #[xml(flatten)]
@@ -91,6 +99,10 @@ impl RedirectedDevice {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
         match reader.attr_text("type") {
             None => Err(reader.internal("missing type in redirdev")),
+            Some(kind) if !CharSource::KINDS.contains(&kind) => {
+                let error = reader.unsupported(format!("unknown redirdev character device type '{kind}'"));
+                Err(reader.at_attr("type", error))
+            }
             Some(_) => Ok(()),
         }
     }

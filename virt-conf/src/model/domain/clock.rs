@@ -1,7 +1,7 @@
 //! `<clock>`: what time it is in the guest, and what keeps it.
 
 use crate::error::{internal, unsupported};
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{Element as _, Reader, Result, Xml, XmlValue};
 
 /// What time it is in the guest, and what keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -17,7 +17,7 @@ pub struct Clock {
 
 /// How the guest's clock starts.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(tag = "offset", default = Utc, before_read = ClockOffset::refuse_unknown, after_read = ClockOffset::settle)]
+#[xml(tag = "offset", default = Utc, unless_empty, before_read = ClockOffset::refuse_unknown, after_read = ClockOffset::settle)]
 pub enum ClockOffset {
     /// At the host's time in UTC.
     Utc(ClockReset),
@@ -88,9 +88,12 @@ pub struct ClockAbsolute {
 
 impl ClockOffset {
     fn refuse_unknown(reader: &Reader<'_, '_>) -> Result<()> {
-        match reader.attr_text("offset") {
+        match reader.attr_text("offset").filter(|offset| !offset.is_empty()) {
             Some("utc" | "localtime" | "variable" | "timezone" | "absolute") | None => Ok(()),
-            Some(offset) => Err(reader.unsupported(format!("unknown clock offset '{offset}'"))),
+            Some(offset) => {
+                let error = reader.unsupported(format!("unknown clock offset '{offset}'"));
+                Err(reader.at_attr("offset", error))
+            }
         }
     }
 
@@ -235,10 +238,12 @@ impl Timer {
         ];
         if let Some((setting, _)) = foreign.into_iter().find(|(_, set)| *set) {
             let sentence = format!("timer {} doesn't support setting of timer {setting}", self.name);
-            return Err(reader.unsupported(sentence));
+            return Err(reader.at_attr(setting, reader.unsupported(sentence)));
         }
         if self.catchup != TimerCatchup::default() && self.tickpolicy != Some(TickPolicy::Catchup) {
             return Err(reader
+                .first(TimerCatchup::NAME)
+                .unwrap_or(*reader)
                 .refuse("setting of timer catchup policies is only supported with tickpolicy='catchup'"));
         }
         self.frequency = self.frequency.filter(|frequency| *frequency > 0);

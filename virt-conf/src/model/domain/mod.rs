@@ -31,7 +31,7 @@ use crate::xml::{Element, Error, Fields, Plain, RawElement, Reader, Result, Shap
 
 /// A guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "domain", before_read = Domain::refuse_repeated, after_read = Domain::gather)]
+#[xml(name = "domain", errors = DOMAIN, before_read = Domain::refuse_repeated, after_read = Domain::gather)]
 pub struct Domain {
     /// Which hypervisor runs it.
     #[xml(
@@ -68,13 +68,13 @@ pub struct Domain {
     #[xml(raw)]
     pub metadata: Option<RawElement>,
     /// How far its memory can grow by plugging; not at all by default.
-    #[xml(child)]
+    #[xml(child, unless_empty)]
     pub max_memory: Option<MaxMemory>,
     /// The memory it starts with.
-    #[xml(child)]
+    #[xml(child, unless_empty)]
     pub memory: Option<Memory>,
     /// The memory it is left by ballooning, at most `memory`, which is the default.
-    #[xml(child = "currentMemory")]
+    #[xml(child = "currentMemory", unless_empty)]
     pub current_memory: Option<Kib>,
     /// Weights and limits of its block I/O.
     #[xml(child, default)]

@@ -9,7 +9,7 @@ use crate::xml::{ParseFlags, Reader, Result, Xml, XmlValue};
 #[xml(name = "os", keep_empty, after_read = Os::settle)]
 pub struct Os {
     /// What kind of firmware the driver picks; by default the definition names the files.
-    #[xml(attr, invalid = |text| refuse(format!("unknown firmware value {text}")))]
+    #[xml(attr, unless_empty, invalid = |text| refuse(format!("unknown firmware value {text}")))]
     pub firmware: Option<OsFirmware>,
     /// What kind of guest this is, and its machine.
     #[xml(child, default)]
@@ -76,7 +76,7 @@ pub struct Os {
     #[xml(child, default)]
     pub bios: Bios,
     /// Where the guest's SMBIOS tables come from; the hypervisor by default.
-    #[xml(attr = "smbios/@mode", read_if = Os::has_smbios_mode, invalid = |text| unsupported(format!("unknown smbios mode '{text}'")))]
+    #[xml(attr = "smbios/@mode", unless_empty, read_if = Os::has_smbios_mode, invalid = |text| unsupported(format!("unknown smbios mode '{text}'")))]
     pub smbios: Option<SmbiosMode>,
 }
 
@@ -109,7 +109,7 @@ pub struct OsType {
     #[xml(attr)]
     pub arch: Option<String>,
     /// Its machine; the hypervisor's default one by default.
-    #[xml(attr)]
+    #[xml(attr, unless_empty)]
     pub machine: Option<String>,
     /// `hvm` (a whole machine), `xen` or `linux` (paravirtualized), `xenpvh`, `exe` (a container), `uml`; empty until a driver
     /// fills it in.

@@ -14,7 +14,7 @@ pub struct NetworkForward {
     #[xml(attr)]
     pub dev: Option<String>,
     /// In which way.
-    #[xml(attr, default, invalid = |text| unsupported(format!("unknown forwarding type '{text}'")))]
+    #[xml(attr, default, unless_empty, invalid = |text| unsupported(format!("unknown forwarding type '{text}'")))]
     pub mode: ForwardMode,
     /// Whether libvirt takes assigned functions from the host and gives them back; no by default.
     #[xml(attr, with = Affirmed)]
@@ -22,12 +22,12 @@ pub struct NetworkForward {
     /// The host's driver that holds assigned functions meanwhile.
     #[xml(child, default)]
     pub driver: HostdevDriver,
-    /// SR-IOV devices whose functions are handed out.
-    #[xml(child = "pf")]
-    pub physical_functions: Vec<ForwardDevice>,
     /// How addresses are translated.
     #[xml(child)]
     pub nat: Option<ForwardNat>,
+    /// SR-IOV devices whose functions are handed out.
+    #[xml(child = "pf")]
+    pub physical_functions: Vec<ForwardDevice>,
     /// Devices of the host.
     #[xml(child = "interface")]
     pub interfaces: Vec<ForwardDevice>,

@@ -12,13 +12,13 @@ use crate::xml::{Element, Reader, Result, Xml, XmlValue};
 #[xml(name = "ip", spread, after_read = NetworkIp::settle)]
 pub struct NetworkIp {
     /// Its family; `ipv4` by default.
-    #[xml(attr, invalid = |text| refuse(format!("Unrecognized family '{text}' in network '{}'", name_of(r))))]
+    #[xml(attr, unless_empty, invalid = |text| refuse(format!("Unrecognized family '{text}' in network '{}'", name_of(r))))]
     pub family: Option<Family>,
     /// The host's own address on the network; without it libvirt refuses the network.
-    #[xml(attr, invalid = |text| refuse(format!("Invalid address '{text}' in network '{}'", name_of(r))))]
+    #[xml(attr, unless_empty, invalid = |text| refuse(format!("Invalid address '{text}' in network '{}'", name_of(r))))]
     pub address: Option<IpAddr>,
     /// The network's mask, where there is no prefix; of IPv4 only.
-    #[xml(attr, invalid = |text| refuse(format!("Invalid netmask '{text}' in network '{}'", name_of(r))))]
+    #[xml(attr, unless_empty, invalid = |text| refuse(format!("Invalid netmask '{text}' in network '{}'", name_of(r))))]
     pub netmask: Option<IpAddr>,
     /// The length of the network's prefix.
     #[xml(attr)]
@@ -60,7 +60,7 @@ pub struct DhcpRange {
     #[xml(attr, invalid = unparsable, missing = no_bound(r, "end"))]
     pub end: IpAddr,
     /// For how long; an hour by default.
-    #[xml(child)]
+    #[xml(child, read_if = DhcpLease::is_said)]
     pub lease: Option<DhcpLease>,
 }
 
@@ -87,7 +87,7 @@ pub struct DhcpHost {
     )]
     pub ip: Option<IpAddr>,
     /// For how long; an hour by default.
-    #[xml(child)]
+    #[xml(child, read_if = DhcpLease::is_said)]
     pub lease: Option<DhcpLease>,
 }
 
@@ -262,6 +262,11 @@ impl DhcpHost {
 }
 
 impl DhcpLease {
+    /// Whether what `reader` is at says how long its address is handed out for.
+    fn is_said(reader: &Reader<'_, '_>) -> bool {
+        reader.first(Self::NAME).is_some_and(|lease| lease.attr_text("expiry").is_some())
+    }
+
     /// For ever has no unit, and nothing is shorter than two minutes.
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         self.unit = (self.expiry > 0).then_some(self.unit.unwrap_or_default());

@@ -24,7 +24,9 @@ use uuid::Uuid;
 
 use super::device::{Bandwidth, MacTableManager, Route};
 use super::{MacAddress, Switch, VirtualPort, Vlan};
-use crate::xml::{Codec, Error, ErrorCode, ErrorDomain, Expected, RawElement, Reader, Result, Value, Xml};
+use crate::xml::{
+    Codec, Element as _, Error, ErrorCode, ErrorDomain, Expected, RawElement, Reader, Result, Value, Xml,
+};
 
 /// A virtual network that guests are plugged into.
 ///
@@ -46,6 +48,7 @@ pub struct Network {
     #[xml(
         attr,
         omit,
+        unless_empty,
         invalid = |text| refuse(format!("Invalid ipv6 setting '{text}' in network '{}'", name_of(r)))
     )]
     pub ipv6: bool,
@@ -67,8 +70,8 @@ pub struct Network {
     /// What applications keep with it, each in a namespace of its own.
     #[xml(raw)]
     pub metadata: Option<RawElement>,
-    /// How it reaches the world; isolated by default.
-    #[xml(child)]
+    /// How it reaches the world; isolated by default, which is what the mode `none` says.
+    #[xml(child, read_if = is_forwarded)]
     pub forward: Option<NetworkForward>,
     /// Its bridge; in the modes in which libvirt makes one, always written.
     #[xml(child)]
@@ -122,7 +125,7 @@ pub struct Network {
 #[xml(name = "bridge")]
 pub struct NetworkBridge {
     /// Its name; the driver picks one by default.
-    #[xml(attr)]
+    #[xml(attr, unless_empty)]
     pub name: Option<String>,
     /// The firewall's zone that it is in.
     #[xml(attr)]
@@ -131,7 +134,7 @@ pub struct NetworkBridge {
     #[xml(attr, lenient)]
     pub stp: Option<Switch>,
     /// Seconds until a port forwards; 0 by default where libvirt makes it.
-    #[xml(attr, invalid = |_| refuse(format!("Invalid delay value in network '{}'", name_of(r))))]
+    #[xml(attr, unless_empty, invalid = |_| refuse(format!("Invalid delay value in network '{}'", name_of(r))))]
     pub delay: Option<u64>,
     /// Who fills its table of addresses; the kernel by default.
     #[xml(
@@ -161,7 +164,7 @@ pub struct NetworkDomain {
 #[xml(name = "portgroup", spread)]
 pub struct PortGroup {
     /// Its name, unique in the network.
-    #[xml(attr, missing = refuse("Missing required name attribute in portgroup"))]
+    #[xml(attr, unless_empty, missing = refuse("Missing required name attribute in portgroup"))]
     pub name: String,
     /// Whether ports that name no class are of this one; no by default.
     #[xml(attr, omit, with = Affirmed)]
@@ -261,6 +264,11 @@ impl Codec<bool> for Affirmed {
     fn format(value: &bool, out: &mut String) {
         value.format(out);
     }
+}
+
+/// Whether the network under `reader` is forwarded at all.
+fn is_forwarded(reader: &Reader<'_, '_>) -> bool {
+    reader.attr_value(&[NetworkForward::NAME], "mode") != "none"
 }
 
 /// The name of the network that is being read, or that a part of is.

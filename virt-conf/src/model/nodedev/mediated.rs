@@ -92,9 +92,9 @@ pub struct MdevTypeReference {
 
 impl MdevTypeReference {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
-        match reader.first("type").and_then(|kind| kind.attr_text("id")) {
-            None => Err(reader.place(unsupported(reader, "missing type id attribute"))),
-            Some(_) => Ok(()),
+        match reader.attr_value(&["type"], "id") {
+            "" => Err(reader.place(unsupported(reader, "missing type id attribute"))),
+            _ => Ok(()),
         }
     }
 }

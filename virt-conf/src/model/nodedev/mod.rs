@@ -19,7 +19,7 @@ pub use system::*;
 pub use usb::*;
 
 use crate::xml::{
-    Error, ErrorCode, ErrorDomain, Expected, FormatOptions, Reader, Result, Value, Xml, XmlValue,
+    Error, ErrorCode, ErrorDomain, Expected, FormatOptions, ParseFlags, Reader, Result, Value, Xml, XmlValue,
 };
 
 /// A device of the host.
@@ -60,12 +60,19 @@ pub struct NodeDevice {
 impl NodeDevice {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         if self.name.is_empty() {
+            if !reader.flags().contains(ParseFlags::CREATE) {
+                return Err(reader.place(Error::bare(ErrorCode::NO_NAME, ErrorDomain::NODEDEV)));
+            }
             // A device that is to be created is named by what it becomes.
             "new device".clone_into(&mut self.name);
         }
         if self.capabilities.is_empty() {
             return Err(reader.internal(format!("no device capabilities for '{}'", self.name)));
         }
+        // It has one node, and any number of links to it.
+        let last = self.devnodes.iter().rposition(|node| node.kind == DeviceNodeKind::Dev);
+        let mut place = 0..;
+        self.devnodes.retain(|node| place.next() == last || node.kind != DeviceNodeKind::Dev);
         self.devnodes.sort_by_key(|node| node.kind);
         Ok(())
     }
@@ -227,6 +234,14 @@ fn check_kind(reader: &Reader<'_, '_>, known: &[&str], missing: &str, unknown: &
     }
 }
 
+/// What libvirt says of a capability's capability that has no type.
+fn check_type(reader: &Reader<'_, '_>) -> Result<()> {
+    match reader.attr_text("type") {
+        None => Err(reader.refuse("Missing capability type")),
+        Some(_) => Ok(()),
+    }
+}
+
 /// Whose number it is that `reader` is at.
 fn identified(reader: &Reader<'_, '_>) -> String {
     let usb = reader.parent().is_some_and(|device| device.attr_text("type") == Some("usb_device"));
@@ -238,7 +253,13 @@ fn identified(reader: &Reader<'_, '_>) -> String {
 #[xml(name = "product", keep_empty)]
 pub struct IdentifiedName {
     /// The number, 0 to 0xffff.
-    #[xml(attr, with = crate::xml::Hex<4>, invalid = |_| invalid(r, &identified(r)), missing = missing(r, &identified(r)))]
+    #[xml(
+        attr,
+        unless_empty,
+        with = crate::xml::HexDigits<4>,
+        invalid = |_| invalid(r, &identified(r)),
+        missing = missing(r, &identified(r))
+    )]
     pub id: u32,
     /// The name; empty where the list has none.
     #[xml(text, skip_if = String::is_empty)]
@@ -247,18 +268,25 @@ pub struct IdentifiedName {
 
 /// The IOMMU group of a device: what can only be handed to a guest together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "iommuGroup")]
+#[xml(name = "iommuGroup", after_read = NodeDeviceIommuGroup::check)]
 pub struct NodeDeviceIommuGroup {
     /// The group's number on the host.
-    #[xml(
-        attr,
-        invalid = |_| internal(r, "invalid iommuGroup number attribute"),
-        missing = internal(r, "missing iommuGroup number attribute")
-    )]
+    #[xml(attr, default)]
     pub number: u32,
     /// The PCI functions in it.
     #[xml(child)]
     pub addresses: Vec<NodeDevicePciAddress>,
+}
+
+impl NodeDeviceIommuGroup {
+    /// A mediated device that does not run is in no group yet.
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let mediated = reader.parent().is_some_and(|device| device.attr_text("type") == Some("mdev"));
+        match reader.attr_text("number") {
+            None if !mediated => Err(reader.missing_attr(&[], "number")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Types of mediated devices that a device can make.

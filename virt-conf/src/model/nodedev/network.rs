@@ -1,6 +1,6 @@
 //! Network interfaces of the host.
 
-use super::{missing, wrong};
+use super::{missing, unsupported, wrong};
 use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// A network interface.
@@ -114,7 +114,7 @@ pub enum NetFeatureName {
 
 /// What kind of network an interface is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "capability", tag = "type")]
+#[xml(name = "capability", tag = "type", before_read = NetKind::check)]
 pub enum NetKind {
     /// Ethernet.
     #[xml("80203")]
@@ -122,4 +122,16 @@ pub enum NetKind {
     /// Wireless.
     #[xml("80211")]
     Ieee80211,
+}
+
+impl NetKind {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.attr_text("type") {
+            Some(kind) if [Self::Ieee80203, Self::Ieee80211].iter().any(|known| known.tag() == kind) => {
+                Ok(())
+            }
+            None => Ok(()),
+            Some(_) => Err(reader.place(unsupported(reader, "invalid network type supplied"))),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! PCI functions of the host: SR-IOV, IOMMU group, link, vital product data.
 
-use super::{IdentifiedName, MdevTypes, NodeDeviceIommuGroup, invalid, missing};
+use super::{IdentifiedName, MdevTypes, NodeDeviceIommuGroup, check_type, invalid, missing, wrong};
 use crate::model::PciSlot;
 use crate::xml::{Expected, Reader, Result, Value, Xml, XmlValue};
 
@@ -9,19 +9,19 @@ use crate::xml::{Expected, Reader, Result, Value, Xml, XmlValue};
 #[xml(after_read = PciCapability::settle)]
 pub struct PciCapability {
     /// Class, subclass and programming interface, three bytes; absent where the kernel does not tell.
-    #[xml(child_text, with = crate::xml::Hex<6>, invalid = |_| invalid(r, "PCI class"))]
+    #[xml(child_text, with = crate::xml::HexDigits<6>, invalid = |_| invalid(r, "PCI class"))]
     pub class: Option<u32>,
     /// PCI segment, 0 to 0xffff.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI domain ID"), missing = missing(r, "PCI domain ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "PCI domain ID"), missing = missing(r, "PCI domain ID"))]
     pub domain: u32,
     /// Bus, 0 to 0xff.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI bus ID"), missing = missing(r, "PCI bus ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "PCI bus ID"), missing = missing(r, "PCI bus ID"))]
     pub bus: u32,
     /// Slot, 0 to 0x1f.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI slot ID"), missing = missing(r, "PCI slot ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "PCI slot ID"), missing = missing(r, "PCI slot ID"))]
     pub slot: u32,
     /// Function, 0 to 7.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "PCI function ID"), missing = missing(r, "PCI function ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "PCI function ID"), missing = missing(r, "PCI function ID"))]
     pub function: u32,
     /// The device's number in its vendor's list, 0 to 0xffff, and its name.
     #[xml(child = "product", missing = missing(r, "PCI product ID"))]
@@ -45,6 +45,9 @@ pub struct PciCapability {
 
 impl PciCapability {
     fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        // What makes no mediated devices says nothing.
+        let silent = MdevTypes::default();
+        self.capabilities.retain(|it| !matches!(it, PciSubCapability::MdevTypes(types) if *types == silent));
         self.capabilities.sort_by_key(PciSubCapability::position);
         // A group of nothing is none.
         self.iommu_group = self.iommu_group.take().filter(|group| !group.addresses.is_empty());
@@ -78,7 +81,7 @@ impl PciCapability {
 
 /// What else a PCI function is.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "capability", tag = "type")]
+#[xml(name = "capability", tag = "type", before_read = check_type)]
 pub enum PciSubCapability {
     /// A virtual function of another one.
     #[xml("phys_function")]
@@ -148,7 +151,7 @@ impl PhysicalFunction {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct VirtualFunctions {
     /// How many it can have; absent where the kernel does not tell.
-    #[xml(attr = "maxCount", omit)]
+    #[xml(attr = "maxCount", omit, invalid = |_| wrong("Malformed 'maxCount' parameter"))]
     pub max_count: u32,
     /// Those that it has.
     #[xml(child)]
@@ -157,11 +160,20 @@ pub struct VirtualFunctions {
 
 /// What a function says of its PCI Express links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "pci-express", keep_empty)]
+#[xml(name = "pci-express", keep_empty, after_read = PciExpress::settle)]
 pub struct PciExpress {
     /// What the link can do, and what it does.
     #[xml(child)]
     pub links: Vec<PciExpressLink>,
+}
+
+impl PciExpress {
+    /// Each is said once: what it can do, then what it does.
+    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+        self.links.sort_by_key(|link| link.validity == LinkValidity::Status);
+        self.links.dedup_by_key(|link| link.validity);
+        Ok(())
+    }
 }
 
 /// Speed and width of a link, as it is or as it could be.

@@ -1,7 +1,7 @@
 //! Channel devices, subchannels and cryptographic adapters of s390 hosts.
 
-use super::{MdevTypes, unsupported};
-use crate::xml::{Error, Hex, Reader, Result, Xml, XmlValue};
+use super::{MdevTypes, check_type, unsupported};
+use crate::xml::{Error, HexDigits, Reader, Result, Xml, XmlValue};
 
 /// The address of a channel device or a subchannel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Xml)]
@@ -10,7 +10,7 @@ pub struct ChannelAddress {
     /// Channel subsystem, 0 to 0xfe.
     #[xml(
         child_text,
-        with = Hex<1>,
+        with = HexDigits<1>,
         invalid = |text| not_a_number(r, "cssid", text),
         missing = no_number(r, "cssid")
     )]
@@ -18,7 +18,7 @@ pub struct ChannelAddress {
     /// Subchannel set, 0 to 3.
     #[xml(
         child_text,
-        with = Hex<1>,
+        with = HexDigits<1>,
         invalid = |text| not_a_number(r, "ssid", text),
         missing = no_number(r, "ssid")
     )]
@@ -26,7 +26,7 @@ pub struct ChannelAddress {
     /// Device number, 0 to 0xffff.
     #[xml(
         child_text,
-        with = Hex<4>,
+        with = HexDigits<4>,
         invalid = |text| not_a_number(r, "devno", text),
         missing = no_number(r, "devno")
     )]
@@ -91,7 +91,7 @@ pub enum CcwSubCapability {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct CcwGroupMember {
     /// The group's name.
-    #[xml(child_text = "group_device")]
+    #[xml(child_text = "group_device", missing = no_number(r, "group_device"))]
     pub group: String,
 }
 
@@ -175,7 +175,7 @@ pub struct CssCapability {
 
 /// What else a device is that makes mediated devices.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "capability", tag = "type")]
+#[xml(name = "capability", tag = "type", before_read = check_type)]
 pub enum MediatedSubCapability {
     /// One that can make mediated devices.
     #[xml("mdev_types")]
@@ -188,7 +188,7 @@ pub struct ApCardCapability {
     /// The adapter's number, 0 to 255.
     #[xml(
         child_text = "ap-adapter",
-        with = Hex<2>,
+        with = HexDigits<2>,
         invalid = |text| not_a_number(r, "ap-adapter", text),
         missing = no_number(r, "ap-adapter")
     )]
@@ -201,7 +201,7 @@ pub struct ApQueueCapability {
     /// The adapter's number, 0 to 255.
     #[xml(
         child_text = "ap-adapter",
-        with = Hex<2>,
+        with = HexDigits<2>,
         invalid = |text| not_a_number(r, "ap-adapter", text),
         missing = no_number(r, "ap-adapter")
     )]
@@ -209,7 +209,7 @@ pub struct ApQueueCapability {
     /// The domain's number, 0 to 255.
     #[xml(
         child_text = "ap-domain",
-        with = Hex<4>,
+        with = HexDigits<4>,
         invalid = |text| not_a_number(r, "ap-domain", text),
         missing = no_number(r, "ap-domain")
     )]

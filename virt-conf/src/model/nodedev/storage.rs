@@ -1,13 +1,14 @@
 //! SCSI hosts, targets and units of the host, and block devices.
 
-use super::{NumericFlag, check_kind, internal, invalid, missing};
-use crate::xml::{Reader, Result, Xml};
+use super::{NumericFlag, check_kind, internal, invalid, missing, name as name_of};
+use crate::xml::{ParseFlags, Reader, Result, Xml};
 
 /// What SCSI devices are attached to: an adapter, or a driver that plays one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = ScsiHostCapability::settle)]
 pub struct ScsiHostCapability {
     /// The host's number for it; absent for one that is to be created.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI host ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "SCSI host ID"))]
     pub host: Option<u32>,
     /// The number that its driver gives it; absent where it gives none.
     #[xml(child_text = "unique_id", invalid = |_| invalid(r, "unique_id"))]
@@ -15,6 +16,18 @@ pub struct ScsiHostCapability {
     /// What else it is.
     #[xml(child, key = "@type", unordered)]
     pub capabilities: Vec<ScsiHostSubCapability>,
+}
+
+impl ScsiHostCapability {
+    /// Only one that is to be made has no number yet. What else it is, it is once: an adapter first.
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if self.host.is_none() && !reader.flags().contains(ParseFlags::CREATE) {
+            return Err(reader.place(missing(reader, "SCSI host ID")));
+        }
+        self.capabilities.sort_by_key(|it| matches!(it, ScsiHostSubCapability::VportOps(_)));
+        self.capabilities.dedup_by_key(|it| it.tag());
+        Ok(())
+    }
 }
 
 /// What else a SCSI host is.
@@ -38,6 +51,7 @@ impl ScsiHostSubCapability {
 
 /// A Fibre Channel host bus adapter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(after_read = FibreChannelHost::check)]
 pub struct FibreChannelHost {
     /// World-wide node name, 16 hexadecimal digits; chosen where absent on creation.
     #[xml(child_text)]
@@ -50,14 +64,31 @@ pub struct FibreChannelHost {
     pub fabric_wwn: Option<String>,
 }
 
+impl FibreChannelHost {
+    /// The names of one that is to be made are chosen.
+    fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        if reader.flags().contains(ParseFlags::CREATE) {
+            return Ok(());
+        }
+        for (name, given) in [("WWNN", &self.wwnn), ("WWPN", &self.wwpn)] {
+            if given.is_none() {
+                let sentence =
+                    format!("no {name} supplied for '{}', and auto-generation failed", name_of(reader));
+                return Err(reader.internal(sentence));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How many virtual host bus adapters there can be.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct VirtualPorts {
-    /// At most.
-    #[xml(child_text = "max_vports", default)]
+    /// At most. Only ever written.
+    #[xml(child_text = "max_vports", default, write_only)]
     pub maximum: u32,
-    /// Now.
-    #[xml(child_text = "vports", default)]
+    /// Now. Only ever written.
+    #[xml(child_text = "vports", default, write_only)]
     pub count: u32,
 }
 
@@ -103,16 +134,16 @@ pub struct FibreChannelRemotePort {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct ScsiCapability {
     /// The SCSI host's number.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI host ID"), missing = missing(r, "SCSI host ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "SCSI host ID"), missing = missing(r, "SCSI host ID"))]
     pub host: u32,
     /// The bus (channel).
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI bus ID"), missing = missing(r, "SCSI bus ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "SCSI bus ID"), missing = missing(r, "SCSI bus ID"))]
     pub bus: u32,
     /// The device's number on its bus.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI target ID"), missing = missing(r, "SCSI target ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "SCSI target ID"), missing = missing(r, "SCSI target ID"))]
     pub target: u32,
     /// The logical unit.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "SCSI LUN ID"), missing = missing(r, "SCSI LUN ID"))]
+    #[xml(child_text, invalid = |_| invalid(r, "SCSI LUN ID"), missing = missing(r, "SCSI LUN ID"))]
     pub lun: u32,
     /// `disk`, `tape`, `cdrom` ...; absent where unknown.
     #[xml(child_text = "type")]
@@ -165,6 +196,7 @@ pub struct StorageCapability {
 
 impl StorageCapability {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        self.capabilities.sort_by_key(|it| matches!(it, StorageSubCapability::Hotpluggable));
         if self.capabilities.iter().any(|capability| matches!(capability, StorageSubCapability::Removable(_)))
         {
             self.size = None;
@@ -196,7 +228,7 @@ impl StorageSubCapability {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct RemovableMedium {
     /// Whether there is one.
-    #[xml(child_text = "media_available")]
+    #[xml(child_text = "media_available", default, lenient)]
     pub available: NumericFlag,
     /// Its size in bytes.
     #[xml(

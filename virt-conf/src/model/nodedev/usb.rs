@@ -7,10 +7,10 @@ use crate::xml::Xml;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct UsbDeviceCapability {
     /// The host's number of its bus.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "USB bus number"), missing = missing(r, "USB bus number"))]
+    #[xml(child_text, invalid = |_| invalid(r, "USB bus number"), missing = missing(r, "USB bus number"))]
     pub bus: u32,
     /// Its number on that bus; another one each time that it is plugged in.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "USB device number"), missing = missing(r, "USB device number"))]
+    #[xml(child_text, invalid = |_| invalid(r, "USB device number"), missing = missing(r, "USB device number"))]
     pub device: u32,
     /// The ports on the way from its bus to it, `1.2`; stays as long as it stays in its plug. Since 11.9.
     #[xml(child_text)]
@@ -27,16 +27,16 @@ pub struct UsbDeviceCapability {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 pub struct UsbInterfaceCapability {
     /// Its number in the device.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "USB interface number"), missing = missing(r, "USB interface number"))]
+    #[xml(child_text, invalid = |_| invalid(r, "USB interface number"), missing = missing(r, "USB interface number"))]
     pub number: u32,
     /// USB interface class, 0 to 255.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "USB interface class"), missing = missing(r, "USB interface class"))]
+    #[xml(child_text, invalid = |_| invalid(r, "USB interface class"), missing = missing(r, "USB interface class"))]
     pub class: u32,
     /// Subclass, 0 to 255.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "USB interface subclass"), missing = missing(r, "USB interface subclass"))]
+    #[xml(child_text, invalid = |_| invalid(r, "USB interface subclass"), missing = missing(r, "USB interface subclass"))]
     pub subclass: u32,
     /// Protocol, 0 to 255.
-    #[xml(child_text, with = crate::xml::Base<0>, invalid = |_| invalid(r, "USB interface protocol"), missing = missing(r, "USB interface protocol"))]
+    #[xml(child_text, invalid = |_| invalid(r, "USB interface protocol"), missing = missing(r, "USB interface protocol"))]
     pub protocol: u32,
     /// A name for people; absent where the device has none.
     #[xml(child_text)]

@@ -48,7 +48,11 @@ pub struct StoragePool {
     #[xml(child)]
     pub target: Option<StoragePoolTarget>,
     /// How the space that a volume uses is found out; default: as it is used.
-    #[xml(attr = "refresh/volume/@allocation")]
+    #[xml(
+        attr = "refresh/volume/@allocation",
+        unless_empty,
+        invalid = |text| unsupported(format!("unknown storage pool volume refresh allocation type {text}"))
+    )]
     pub refresh_allocation: Option<RefreshAllocation>,
     /// Options for mounting it.
     #[xml(flatten)]
@@ -150,7 +154,12 @@ pub struct StoragePermissions {
 }
 
 impl StoragePermissions {
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        for (name, sentence) in [("owner", "malformed owner element"), ("group", "malformed group element")] {
+            if let Some(element) = reader.first(name).filter(|element| element.own_text().is_empty()) {
+                return Err(element.place(wrong(sentence)));
+            }
+        }
         for owner in [&mut self.owner, &mut self.group] {
             *owner = owner.filter(|number| *number != NOBODY);
         }
@@ -193,8 +202,9 @@ impl crate::xml::Codec<u32> for OwnerId {
         if text.trim() == "-1" { Ok(NOBODY) } else { Value::parse(text) }
     }
 
+    /// libvirt writes them as signed numbers.
     fn format(value: &u32, out: &mut String) {
-        value.format(out);
+        value.cast_signed().format(out);
     }
 }
 

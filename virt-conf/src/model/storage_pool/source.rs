@@ -3,7 +3,7 @@
 use super::{unsupported, wrong};
 use crate::model::nodedev::NodeDevicePciAddress;
 use crate::model::{SecretReference, Wwn};
-use crate::xml::{Error, Reader, Result, Xml, XmlValue};
+use crate::xml::{Element as _, Error, Reader, Result, Xml, XmlValue};
 
 /// What kind of storage a pool is, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -85,20 +85,26 @@ pools! {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "source", keep_open)]
 pub struct NoSource {
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
-/// Who made the storage; for people.
+/// What sources of every kind may have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-pub struct SourceProduct {
+pub struct PoolSourceCommon {
+    /// Who logs in, to iSCSI and Ceph; absent: nobody has to.
+    #[xml(child)]
+    pub auth: Option<PoolAuth>,
     /// The vendor's name.
     #[xml(attr = "vendor/@name")]
     pub vendor: Option<String>,
     /// The product's name.
     #[xml(attr = "product/@name")]
     pub product: Option<String>,
+    /// NFS: the version, `3`, `4.1`; absent: negotiated.
+    #[xml(attr = "protocol/@ver")]
+    pub protocol_version: Option<String>,
 }
 
 /// A file system on a block device.
@@ -111,9 +117,9 @@ pub struct FsSource {
     /// The file system; default: found out.
     #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: FileSystemFormat,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// A block device.
@@ -186,17 +192,14 @@ pub struct NetfsSource {
     #[xml(child)]
     pub hosts: Vec<SourceHost>,
     /// The directory, or what the protocol has in its place.
-    #[xml(attr = "dir/@path")]
+    #[xml(attr = "dir/@path", unless_empty)]
     pub directory: Option<String>,
     /// The protocol; default: found out.
     #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: NetworkFileSystem,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
-    /// NFS: the version, `3`, `4.1`; absent: negotiated.
-    #[xml(attr = "protocol/@ver")]
-    pub protocol_version: Option<String>,
+    pub common: PoolSourceCommon,
 }
 
 /// A server.
@@ -208,7 +211,7 @@ pub struct SourceHost {
     pub name: String,
     /// Its port; absent: the protocol's default.
     #[xml(attr, omit)]
-    pub port: u16,
+    pub port: i32,
 }
 
 impl SourceHost {
@@ -248,9 +251,9 @@ pub struct LogicalSource {
     /// Its metadata; default: LVM2.
     #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: VolumeGroupFormat,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// Metadata of volume groups.
@@ -273,9 +276,9 @@ pub struct DiskSource {
     /// Its partition table; default: not known.
     #[xml(attr = "format/@type", default, invalid = unknown_format)]
     pub format: PartitionTable,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// How a disk is divided.
@@ -313,14 +316,11 @@ pub struct IscsiSource {
     #[xml(child)]
     pub devices: Vec<SourceDevice>,
     /// The initiator's name; absent: the host's.
-    #[xml(attr = "initiator/iqn/@name")]
+    #[xml(attr = "initiator/iqn/@name", unless_empty)]
     pub initiator: Option<String>,
-    /// Who logs in; absent: nobody has to.
-    #[xml(child)]
-    pub auth: Option<PoolAuth>,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// Credentials of a pool.
@@ -369,14 +369,14 @@ pub struct ScsiSource {
     /// Which SCSI host its volumes are behind; required.
     #[xml(child)]
     pub adapter: Option<StorageAdapter>,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// A SCSI host, or a Fibre Channel port to make one on.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "adapter", tag = "type", default = ScsiHost)]
+#[xml(name = "adapter", tag = "type", default = ScsiHost, before_read = StorageAdapter::check)]
 pub enum StorageAdapter {
     /// A SCSI host.
     #[xml("scsi_host")]
@@ -384,6 +384,26 @@ pub enum StorageAdapter {
     /// A virtual Fibre Channel host bus adapter, made when the pool starts.
     #[xml("fc_host")]
     FcHost(FibreChannelAdapter),
+}
+
+impl StorageAdapter {
+    /// What an adapter says that does not say what it is, as before there were several kinds; and what one of each kind needs.
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let given = |name: &str| reader.attr_text(name).is_some();
+        match reader.attr_text("type") {
+            None if ["wwnn", "wwpn", "parent"].into_iter().any(given) => Err(reader
+                .refuse("Use of 'wwnn', 'wwpn', and 'parent' attributes requires use of the adapter 'type'")),
+            None if reader.flag(AdapterParentAddress::NAME) => {
+                Err(reader.refuse("Use of 'parentaddr' element requires use of the adapter 'type'"))
+            }
+            None if !given("name") => Err(reader.refuse("missing storage pool source adapter")),
+            // libvirt's sentence has the name that the type has nowhere else.
+            Some("fc_host") if !(given("wwnn") && given("wwpn")) => {
+                Err(reader.refuse("'wwnn' and 'wwpn' must be specified for adapter type 'fchost'"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A SCSI host, by name or by the PCI device behind it.
@@ -449,12 +469,9 @@ pub struct RbdSource {
     /// The pool's name in Ceph, a namespace behind a slash; default: the pool's.
     #[xml(child_text)]
     pub name: Option<String>,
-    /// Who logs in; absent: nobody has to.
-    #[xml(child)]
-    pub auth: Option<PoolAuth>,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// A Sheepdog cluster.
@@ -467,9 +484,9 @@ pub struct SheepdogSource {
     /// Its name; default: the pool's.
     #[xml(child_text)]
     pub name: Option<String>,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// A Gluster volume.
@@ -485,9 +502,9 @@ pub struct GlusterSource {
     /// The Gluster volume's name; default: the pool's.
     #[xml(child_text)]
     pub name: Option<String>,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// A ZFS pool.
@@ -500,9 +517,9 @@ pub struct ZfsSource {
     /// The ZFS pool's name; default: the pool's.
     #[xml(child_text)]
     pub name: Option<String>,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 /// A Virtuozzo storage cluster.
@@ -512,9 +529,9 @@ pub struct VstorageSource {
     /// The cluster's name; default: the pool's.
     #[xml(child_text)]
     pub name: Option<String>,
-    /// Who made it.
+    /// What sources of every kind may have.
     #[xml(flatten)]
-    pub product: SourceProduct,
+    pub common: PoolSourceCommon,
 }
 
 impl StoragePoolKind {
@@ -545,21 +562,20 @@ impl StoragePoolKind {
 
     /// Fills in the source's name, and refuses a source that lacks what this kind needs.
     pub(super) fn settle(&mut self, pool: &str, reader: &Reader<'_, '_>) -> Result<()> {
-        if matches!(self, Self::Rbd(_)) && self.source_name().is_none() {
-            return Err(reader.refuse("element 'name' is mandatory for RBD pool"));
-        }
-        if let Self::IscsiDirect(pool) = self
-            && pool.source.initiator.is_none()
+        // Without a source, its host is what is missed first.
+        if let Some(source) = reader.first(NoSource::NAME)
+            && matches!(self, Self::Rbd(_))
+            && self.source_name().is_none()
         {
-            return Err(reader.unsupported("missing initiator IQN"));
+            return Err(source.refuse("element 'name' is mandatory for RBD pool"));
         }
         if let Some(name) = self.source_name_mut() {
             name.get_or_insert_with(|| pool.to_owned());
         }
         if let Self::Gluster(pool) = self {
-            // Inside the volume, a path is absolute.
-            let directory = pool.source.directory.take().unwrap_or_default();
-            pool.source.directory = Some(format!("/{}", directory.trim_start_matches('/')));
+            let directory = pool.source.directory.take().filter(|directory| !directory.is_empty());
+            pool.source.directory =
+                Some(directory.map_or_else(|| "/".into(), |path| super::sanitized(&path)));
         }
         if let Self::Netfs(pool) = self
             && let Some(directory) = &mut pool.source.directory
@@ -577,6 +593,14 @@ impl StoragePoolKind {
         match self {
             Self::Netfs(pool) => {
                 host(&pool.source.hosts)?;
+                let format = pool.source.format;
+                if pool.source.common.protocol_version.is_some()
+                    && !matches!(format, NetworkFileSystem::Auto | NetworkFileSystem::Nfs)
+                {
+                    return Err(reader.unsupported(format!(
+                        "storage pool protocol ver unsupported for pool type '{format}'"
+                    )));
+                }
                 match pool.source.directory {
                     None => Err(reader.refuse("missing storage pool source path")),
                     Some(_) => Ok(()),
@@ -584,7 +608,14 @@ impl StoragePoolKind {
             }
             Self::Fs(pool) => device(&pool.source.devices),
             Self::Disk(pool) => device(&pool.source.devices),
-            Self::Iscsi(pool) | Self::IscsiDirect(pool) => host(&pool.source.hosts),
+            Self::Iscsi(pool) => host(&pool.source.hosts),
+            Self::IscsiDirect(pool) => {
+                host(&pool.source.hosts)?;
+                match pool.source.initiator {
+                    None => Err(reader.unsupported("missing initiator IQN")),
+                    Some(_) => Ok(()),
+                }
+            }
             Self::Sheepdog(pool) => host(&pool.source.hosts),
             Self::Gluster(pool) => host(&pool.source.hosts),
             Self::Rbd(pool) => host(&pool.source.hosts),

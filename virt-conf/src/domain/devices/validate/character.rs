@@ -90,8 +90,8 @@ fn validate_source(source: &CharSource, path_optional: bool) -> Result<()> {
 }
 
 fn validate_reconnect(mode: CharSocketMode, reconnect: Option<&Reconnect>) -> Result<()> {
-    let again = reconnect.is_some_and(|reconnect| reconnect.enabled == Some(true));
-    refuse_if(again && mode == CharSocketMode::Bind, || {
+    let said = reconnect.is_some_and(|reconnect| reconnect.enabled.is_some());
+    refuse_if(said && mode == CharSocketMode::Bind, || {
         internal("chardev reconnect is possible only for connect mode").within("source/reconnect")
     })
 }

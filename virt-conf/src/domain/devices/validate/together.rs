@@ -4,8 +4,8 @@ use super::{refuse_if, unsupported, wrong};
 use crate::domain::devices::hostdev::is_scsi;
 use crate::domain::way::Way as _;
 use crate::model::{
-    DeviceAddress, Disk, Domain, Hostdev, HostdevKind, IoapicDriver, Iommu, IommuModel, Panic, PanicModel,
-    SubsystemDevice, Switch,
+    DeviceAddress, Disk, DiskSource, Domain, Hostdev, HostdevKind, IoapicDriver, Iommu, IommuModel, Panic,
+    PanicModel, SubsystemDevice, Switch,
 };
 use crate::xml::{Element as _, Result, Within};
 
@@ -15,7 +15,13 @@ impl Domain {
         for (at, disk) in disks.iter().enumerate() {
             let twin = disks.iter().take(at).find(|other| other.target.dev == disk.target.dev);
             let Some(twin) = twin else { continue };
-            let source = |disk: &Disk| disk.source.path().unwrap_or("(null)").to_owned();
+            let source = |disk: &Disk| {
+                let name = match &disk.source {
+                    DiskSource::Network(source) => source.image(),
+                    other => other.path(),
+                };
+                name.unwrap_or("<null>").to_owned()
+            };
             let name = disk.target.dev.as_deref().unwrap_or_default();
             let (first, second) = (source(twin), source(disk));
             let error =

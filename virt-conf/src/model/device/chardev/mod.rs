@@ -10,13 +10,13 @@ use crate::xml::{Error, Reader, Result, Xml, XmlValue};
 
 /// A serial port of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "serial", before_read = check_source)]
+#[xml(name = "serial", before_read = CharSource::check_kind)]
 pub struct Serial {
     /// The host's end.
     #[xml(flatten)]
     pub source: CharSource,
     /// A copy of what the guest writes.
-    #[xml(child)]
+    #[xml(child, read_if = CharLog::is_kept)]
     pub log: Option<CharLog>,
     /// What the guest sees.
     #[xml(child, default)]
@@ -39,6 +39,7 @@ pub struct SerialTarget {
     /// Which product; default: the bus' usual one.
     #[xml(
         attr = "model/@name",
+        unless_empty,
         invalid = |text| unsupported(format!("unknown target model '{text}' specified for character device"))
     )]
     pub model: Option<SerialTargetModel>,
@@ -107,13 +108,13 @@ pub enum SerialTargetModel {
 
 /// A parallel port of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "parallel", before_read = check_source)]
+#[xml(name = "parallel", before_read = CharSource::check_kind)]
 pub struct Parallel {
     /// The host's end.
     #[xml(flatten)]
     pub source: CharSource,
     /// A copy of what the guest writes.
-    #[xml(child)]
+    #[xml(child, read_if = CharLog::is_kept)]
     pub log: Option<CharLog>,
     /// Number among the parallel ports, from 0; absent: the next free one.
     #[xml(attr = "target/@port", invalid = bad_port)]
@@ -125,7 +126,7 @@ pub struct Parallel {
 
 /// A console of the guest; the first of a fully virtualised guest is its first serial port.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "console", before_read = check_source)]
+#[xml(name = "console", before_read = CharSource::check_kind)]
 pub struct Console {
     /// The host's end.
     #[xml(flatten)]
@@ -134,7 +135,7 @@ pub struct Console {
     #[xml(attr, live)]
     pub tty: Option<String>,
     /// A copy of what the guest writes.
-    #[xml(child)]
+    #[xml(child, read_if = CharLog::is_kept)]
     pub log: Option<CharLog>,
     /// What the guest sees.
     #[xml(child, default)]
@@ -187,7 +188,7 @@ pub struct Channel {
     #[xml(flatten)]
     pub source: CharSource,
     /// A copy of what the guest writes.
-    #[xml(child)]
+    #[xml(child, read_if = CharLog::is_kept)]
     pub log: Option<CharLog>,
     /// What the guest sees.
     #[xml(child)]
@@ -199,7 +200,7 @@ pub struct Channel {
 
 impl Channel {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
-        check_source(reader)?;
+        CharSource::check_kind(reader)?;
         let Some(target) = reader.first("target") else {
             return Err(reader.refuse("target type must be specified for channel device"));
         };
@@ -207,16 +208,6 @@ impl Channel {
             Some("guestfwd" | "virtio" | "xen") => Ok(()),
             other => Err(target.place(unknown_target(other.unwrap_or("(null)")))),
         }
-    }
-}
-
-/// The host's end comes in kinds that are known by name.
-fn check_source(reader: &Reader<'_, '_>) -> Result<()> {
-    match reader.attr_text("type") {
-        Some(kind) if !CharSource::KINDS.contains(&kind) => {
-            Err(reader.unsupported(format!("unknown type presented to host for character device: {kind}")))
-        }
-        _ => Ok(()),
     }
 }
 

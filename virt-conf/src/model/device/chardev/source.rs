@@ -1,7 +1,7 @@
 //! The host's end of a character device: the attribute `type`, `<source>`, `<protocol>` and `<log>`.
 
 use crate::model::{DeviceSecurityLabel, Switch};
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{Element as _, Reader, Result, Xml, XmlValue};
 
 /// The host's end of a character device, picked by the attribute `type`.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -67,6 +67,17 @@ impl CharSource {
         "qemu-vdagent",
         "dbus",
     ];
+
+    /// The host's end comes in kinds that are known by name.
+    pub(in crate::model::device) fn check_kind(reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.attr_text("type") {
+            Some(kind) if !Self::KINDS.contains(&kind) => {
+                let sentence = format!("unknown type presented to host for character device: {kind}");
+                Err(reader.at_attr("type", reader.unsupported(sentence)))
+            }
+            _ => Ok(()),
+        }
+    }
 
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let sources = reader.all("source").count();
@@ -345,7 +356,7 @@ pub enum MouseMode {
     Client,
 }
 
-/// A copy of what the guest writes.
+/// A copy of what the guest writes; libvirt forgets one without a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
 #[xml(name = "log")]
 pub struct CharLog {
@@ -355,4 +366,11 @@ pub struct CharLog {
     /// Whether a log that is there is continued; default: on.
     #[xml(attr)]
     pub append: Option<Switch>,
+}
+
+impl CharLog {
+    /// Whether the device under `reader` has a log in a file.
+    pub(in crate::model::device) fn is_kept(reader: &Reader<'_, '_>) -> bool {
+        reader.first(Self::NAME).is_some_and(|log| log.attr_text("file").is_some())
+    }
 }

@@ -18,7 +18,7 @@ pub use statistics::*;
 
 use super::{DeviceInfo, VirtioModel};
 use crate::model::{StorageAuth, StorageEncryption, Switch, Wwn};
-use crate::xml::{Error, ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
+use crate::xml::{Error, ErrorCode, ErrorDomain, ParseFlags, Reader, Result, Xml, XmlValue};
 
 /// A disk, floppy or compact disc of the guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -116,7 +116,8 @@ impl Disk {
         if self.encryption.is_some() && common.is_some_and(|common| common.encryption.is_some()) {
             return Err(reader.unsupported("an <encryption> definition already found for disk source"));
         }
-        if self.target.dev.is_none() {
+        let validated = !reader.flags().contains(ParseFlags::SKIP_VALIDATE);
+        if self.target.dev.is_none() && validated {
             return Err(match self.source.name() {
                 Some(source) => reader.error(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN, source),
                 None => reader.place(Error::bare(ErrorCode::NO_TARGET, ErrorDomain::DOMAIN)),
@@ -129,7 +130,7 @@ impl Disk {
             {
                 self.source = DiskSource::default();
             }
-            DiskDevice::Disk if self.source.is_empty() || reader.first("source").is_none() => {
+            DiskDevice::Disk if validated && (self.source.is_empty() || reader.first("source").is_none()) => {
                 let name = self.target.dev.as_deref().unwrap_or_default();
                 return Err(reader.error(ErrorCode::NO_SOURCE, ErrorDomain::DOMAIN, name));
             }

@@ -2,7 +2,9 @@
 
 use super::SourceCommon;
 use crate::error::refuse;
-use crate::xml::{ErrorCode, ErrorDomain, Reader, Result, Xml, XmlValue};
+use crate::xml::{
+    Codec, Error, ErrorCode, ErrorDomain, Expected, Kind, Reader, Result, Value, Xml, XmlValue,
+};
 
 /// `type='network'`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -36,7 +38,7 @@ pub struct NetworkDiskSource {
     #[xml(attr = "config/@file")]
     pub config_file: Option<String>,
     /// iSCSI: name by which the emulator introduces itself.
-    #[xml(attr = "initiator/iqn/@name")]
+    #[xml(attr = "initiator/iqn/@name", unless_empty)]
     pub initiator: Option<String>,
     /// HTTPS and FTPS: whether the server's certificate is checked; default: yes.
     #[xml(attr = "ssl/@verify")]
@@ -73,13 +75,31 @@ impl NetworkDiskSource {
             }
             Some(name)
                 if matches!(protocol, NetworkDiskProtocol::Gluster | NetworkDiskProtocol::Rbd)
-                    && !name.contains('/') =>
+                    && name.split_once('/').is_none_or(|(pool, _)| pool.is_empty()) =>
             {
                 return Err(reader.refuse(format!("can't split path '{name}' into pool name and image name")));
             }
             _ => {}
         }
+        if !matches!(protocol, NetworkDiskProtocol::Nfs | NetworkDiskProtocol::Ssh) {
+            self.identity = NetworkIdentity::default();
+        }
+        if !matches!(protocol, NetworkDiskProtocol::Http | NetworkDiskProtocol::Https) {
+            self.cookies = HttpCookies::default();
+        }
         Ok(())
+    }
+
+    /// What it is called on the server: without the pool that Ceph and Gluster have before it.
+    #[must_use]
+    pub fn image(&self) -> Option<&str> {
+        let name = self.name.as_deref()?;
+        match self.protocol {
+            Some(NetworkDiskProtocol::Rbd | NetworkDiskProtocol::Gluster) => {
+                Some(name.split_once('/').map_or(name, |(_, image)| image))
+            }
+            _ => Some(name),
+        }
     }
 }
 
@@ -143,7 +163,7 @@ pub struct NetworkHost {
     #[xml(attr)]
     pub name: Option<String>,
     /// Port; absent: the protocol's.
-    #[xml(attr)]
+    #[xml(attr, with = PortNumber)]
     pub port: Option<u32>,
     /// How it is reached; default: TCP.
     #[xml(attr, omit)]
@@ -164,6 +184,27 @@ impl NetworkHost {
             (_, None, None) => Err(reader.refuse("missing name for host")),
             (_, Some(_), None) => Ok(()),
         }
+    }
+}
+
+/// A port, 0 to 65535, in libvirt's words.
+#[derive(Debug)]
+pub(crate) enum PortNumber {}
+
+impl Codec<u32> for PortNumber {
+    const KIND: Kind = <u16 as Value>::KIND;
+
+    fn parse(text: &str) -> std::result::Result<u32, Expected> {
+        let wrong = |sentence: String| Error::new(ErrorCode::INVALID_ARG, ErrorDomain::NONE, sentence);
+        match <u32 as Value>::parse(text) {
+            Ok(port) if port <= u16::MAX.into() => Ok(port),
+            Ok(_) => Err(wrong(format!("port '{text}' out of range")).into()),
+            Err(_) => Err(wrong(format!("failed to parse port number '{text}'")).into()),
+        }
+    }
+
+    fn format(value: &u32, out: &mut String) {
+        value.format(out);
     }
 }
 

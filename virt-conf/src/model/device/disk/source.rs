@@ -9,7 +9,7 @@ use crate::xml::{Reader, Result, Xml, XmlValue};
 
 /// Where the data of a disk is; the attribute `type` of the element around picks the kind.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(tag = "type", inside = "source", default = File)]
+#[xml(tag = "type", inside = "source", default = File, errors = DOMAIN)]
 pub enum DiskSource {
     /// In a file.
     File(FileDiskSource),
@@ -90,7 +90,7 @@ impl DiskSource {
     #[must_use]
     pub fn name(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Network(source) => source.name.as_deref().map(Cow::from),
+            Self::Network(source) => source.image().map(Cow::from),
             Self::Volume(source) => Some(Cow::from(format!(
                 "pool = '{}', volume = '{}'",
                 source.pool.as_deref()?,

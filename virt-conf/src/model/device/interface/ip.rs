@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::model::device::{Hostdev, Interface};
 use crate::model::{Network, NetworkPort, PortGroup, PortPlug, network_of};
 use crate::xml::{Element, Error, ErrorCode, ErrorDomain, NonZero, Plain, Reader, Result, Xml, XmlValue};
 
@@ -107,24 +108,49 @@ impl BandwidthRate {
 #[xml(name = "ip", after_read = Ip::settle)]
 pub struct Ip {
     /// IPv4 or IPv6, without a prefix length.
-    #[xml(attr)]
+    #[xml(attr, invalid = bad_address, missing = crate::error::refuse("Missing required address in <ip>"))]
     pub address: IpAddr,
     /// Its family, derived from it.
-    #[xml(attr)]
+    #[xml(attr, lenient)]
     pub family: Option<Family>,
     /// Length of the network prefix.
-    #[xml(attr)]
+    #[xml(attr, invalid = bad_prefix)]
     pub prefix: Option<u32>,
     /// The other end, on a point-to-point link.
-    #[xml(attr)]
+    #[xml(attr, invalid = bad_peer)]
     pub peer: Option<IpAddr>,
 }
 
 impl Ip {
-    fn settle(&mut self, _: &Reader<'_, '_>) -> Result<()> {
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        let fits =
+            |address: IpAddr| self.family.is_none_or(|family| address.is_ipv6() == (family == Family::Ipv6));
+        if !fits(self.address) {
+            return Err(reader.at_attr("address", bad_address(reader.attr_value(&[], "address"))));
+        }
+        let longest = if self.address.is_ipv6() { 128 } else { 32 };
+        if self.prefix.is_some_and(|prefix| prefix > longest) {
+            return Err(reader.at_attr("prefix", bad_prefix(reader.attr_value(&[], "prefix"))));
+        }
+        if self.peer.is_some_and(|peer| peer.is_ipv6() != self.address.is_ipv6()) {
+            return Err(reader.at_attr("peer", bad_peer(reader.attr_value(&[], "peer"))));
+        }
+        self.prefix = self.prefix.filter(|prefix| *prefix > 0);
         self.family = Some(if self.address.is_ipv6() { Family::Ipv6 } else { Family::Ipv4 });
         Ok(())
     }
+}
+
+fn bad_address(text: &str) -> Error {
+    crate::error::refuse(format!("Invalid address '{text}' in <ip>"))
+}
+
+fn bad_prefix(text: &str) -> Error {
+    crate::error::refuse(format!("Invalid prefix value '{text}' in <ip>"))
+}
+
+fn bad_peer(text: &str) -> Error {
+    crate::error::invalid(format!("Invalid peer '{text}' in <ip>"))
 }
 
 /// A family of IP addresses.
@@ -138,7 +164,7 @@ pub enum Family {
 
 /// An IP route.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "route", after_read = Route::check)]
+#[xml(name = "route", before_read = Route::check_address, after_read = Route::check)]
 pub struct Route {
     /// IPv4 or IPv6; absent: IPv4.
     #[xml(attr, invalid = |text| bad_route(r, format!("Unrecognized family '{text}' in route definition")))]
@@ -147,7 +173,7 @@ pub struct Route {
     #[xml(
         attr,
         invalid = |text| bad_route(r, format!("Bad network address '{text}' in route definition")),
-        missing = bad_route(r, "Missing required address attribute in route definition")
+        missing = no_network(r)
     )]
     pub address: IpAddr,
     /// Its mask, where there is no prefix.
@@ -160,7 +186,7 @@ pub struct Route {
     #[xml(
         attr,
         invalid = |text| bad_route(r, format!("Bad gateway address '{text}' in route definition")),
-        missing = bad_route(r, "Missing required gateway attribute in route definition")
+        missing = no_gateway(r)
     )]
     pub gateway: IpAddr,
     /// Lower is preferred.
@@ -169,6 +195,16 @@ pub struct Route {
 }
 
 impl Route {
+    /// What leads nowhere is found out before anything else.
+    fn check_address(reader: &Reader<'_, '_>) -> Result<()> {
+        let missing = match ["address", "gateway"].map(|name| reader.attr_text(name)) {
+            [None, _] => no_network(reader),
+            [_, None] => no_gateway(reader),
+            _ => return Ok(()),
+        };
+        Err(reader.place(missing))
+    }
+
     /// Refuses what is not of one family, or not a network.
     fn check(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let Self { family, address, netmask, gateway, .. } = *self;
@@ -216,11 +252,24 @@ impl Route {
     }
 }
 
+fn no_network(reader: &Reader<'_, '_>) -> Error {
+    bad_route(reader, "Missing required address attribute in route definition")
+}
+
+fn no_gateway(reader: &Reader<'_, '_>) -> Error {
+    bad_route(reader, "Missing required gateway attribute in route definition")
+}
+
 /// What is wrong with a route of a network or of a guest's interface.
 fn bad_route(reader: &Reader<'_, '_>, wrong: impl AsRef<str>) -> Error {
     let root = reader.root();
-    let of =
-        if root.name() == Network::NAME { root.child_value(&[], "name") } else { "Domain interface".into() };
+    let owner = reader.parent().unwrap_or(root);
+    let of = match owner.name() {
+        _ if root.name() == Network::NAME => root.child_value(&[], "name"),
+        Hostdev::NAME => "Domain hostdev device".into(),
+        Interface::NAME => "guest interface".into(),
+        _ => "interface host IP".into(),
+    };
     Error::new(ErrorCode::XML_ERROR, ErrorDomain::NETWORK, format!("{of}: {}", wrong.as_ref()))
 }
 

@@ -70,10 +70,10 @@ pub struct Interface {
     #[xml(child)]
     pub port_forwards: Vec<PortForward>,
     /// Run to plug the cable in.
-    #[xml(attr = "script/@path")]
+    #[xml(attr = "script/@path", unless_empty)]
     pub script: Option<String>,
     /// Run to pull the cable out.
-    #[xml(attr = "downscript/@path")]
+    #[xml(attr = "downscript/@path", unless_empty)]
     pub downscript: Option<String>,
     /// Xen: the domain that runs the backend.
     #[xml(attr = "backenddomain/@name")]
@@ -85,7 +85,7 @@ pub struct Interface {
     #[xml(child, default)]
     pub guest: InterfaceGuest,
     /// The emulated card.
-    #[xml(attr = "model/@type")]
+    #[xml(attr = "model/@type", unless_empty)]
     pub model: Option<String>,
     /// Tuning, of virtio cards only.
     #[xml(child, default, read_if = has_virtio_model)]
@@ -149,6 +149,10 @@ impl Interface {
         match kind {
             InterfaceKind::User(user) if !passt => user.dev = None,
             InterfaceKind::VhostUser(vhost) if passt => (vhost.kind, vhost.mode) = (None, None),
+            InterfaceKind::VhostUser(vhost) if source.is_none() => {
+                vhost.kind = Some(VhostUserInterface::SOCKET.to_owned());
+                vhost.mode = Some(VhostUserMode::Client);
+            }
             InterfaceKind::Direct(direct) => {
                 direct.mode.get_or_insert(MacvtapMode::Vepa);
             }
@@ -286,7 +290,7 @@ fn writes_actual(options: FormatOptions) -> bool {
 #[xml(name = "guest")]
 pub struct InterfaceGuest {
     /// The name asked for.
-    #[xml(attr)]
+    #[xml(attr, unless_empty)]
     pub dev: Option<String>,
     /// The name given.
     #[xml(attr)]
@@ -329,6 +333,9 @@ impl FilterParameter {
     /// libvirt forgets those that are not.
     fn is_valid(&self) -> bool {
         let known = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        if self.name.is_empty() {
+            return false;
+        }
         let value = &self.value;
         self.name.chars().all(known)
             && !value.is_empty()

@@ -103,6 +103,7 @@ pub enum VhostUserMode {
 
 /// Source of `type='server'`, `client`, `mcast` and `udp`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
+#[xml(before_read = SocketInterface::check)]
 pub struct SocketInterface {
     /// Address of the peer or group, or to listen at.
     #[xml(attr)]
@@ -113,6 +114,17 @@ pub struct SocketInterface {
     /// UDP: this end.
     #[xml(child)]
     pub local: Option<SocketLocal>,
+}
+
+impl SocketInterface {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        // Whoever listens may do so at every address.
+        let listens = reader.parent().is_some_and(|interface| interface.attr_text("type") == Some("server"));
+        if reader.attr_text("address").is_none() && !listens {
+            return Err(reader.missing_attr(&[], "address"));
+        }
+        Ok(())
+    }
 }
 
 /// The near end of a UDP socket.
@@ -350,14 +362,17 @@ fn in_status(reader: &Reader<'_, '_>) -> bool {
 }
 
 impl VhostUserInterface {
+    /// What `type` always says.
+    pub(super) const SOCKET: &'static str = "unix";
+
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         match self.kind.as_deref() {
-            None | Some("unix") => Ok(()),
+            None | Some(Self::SOCKET) => Ok(()),
             Some(kind) => {
                 Err(reader.unsupported(format!("Type='{kind}' unsupported for <interface type='vhostuser'>")))
             }
         }?;
-        self.kind = Some("unix".to_owned());
+        self.kind = Some(Self::SOCKET.to_owned());
         self.mode.get_or_insert(VhostUserMode::Client);
         Ok(())
     }
