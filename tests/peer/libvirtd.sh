@@ -18,6 +18,8 @@ start)
     printf '%s\n' "unix_sock_dir = \"$dir/run\"" 'auth_unix_rw = "none"' 'auth_unix_ro = "none"' \
         > "$dir/libvirtd.conf"
     printf '%s\n' 'stdio_handler = "file"' 'security_driver = "none"' >> "$dir/etc/qemu.conf"
+    # Its rules for nftables need an action for checksums, which many kernels lack; those for iptables do with less.
+    [ -z "$(command -v iptables)" ] || echo 'firewall_backend = "iptables"' >> "$dir/etc/network.conf"
     export dir
     setsid unshare -m bash -euc '
         mount --make-rprivate /

@@ -10,6 +10,7 @@ pub mod corpus;
 pub mod guest;
 pub mod lab;
 pub mod node_devices;
+pub mod peer;
 pub mod schema;
 pub mod traces;
 

@@ -150,6 +150,13 @@ const NEEDS: &[Need] = &[
         backports: true,
     },
     Need {
+        what: "libvirt's network driver and iptables, to compare with",
+        purpose: Purpose::Test,
+        found: || libvirt_driver("network") && has("iptables"),
+        packages: &["libvirt-daemon-driver-network", "iptables"],
+        backports: true,
+    },
+    Need {
         what: "libvirt's headers, to build its side of the benchmarks",
         purpose: Purpose::Bench,
         found: libvirt_headers,

@@ -118,6 +118,8 @@ pub(super) fn build(place: &Path, wanted: impl Fn(&[&str]) -> bool) -> Result<Ve
     programs.extend([
         pool(Side::Ours, &release, vec!["ours".into(), Argument::FreshUri, volumes.as_path().into()]),
         pool(Side::Floor, &release, vec!["floor".into(), volumes.as_path().into()]),
+        network(Side::Ours, &release, vec!["ours".into(), Argument::FreshUri, GUESTS.into()]),
+        network(Side::Floor, &release, vec!["floor".into(), Argument::FreshDirectory]),
     ]);
     programs.retain(|program| wanted(program.samples));
     let models = |program: &Program| {
@@ -138,6 +140,7 @@ pub(super) fn build(place: &Path, wanted: impl Fn(&[&str]) -> bool) -> Result<Ve
             "virt-driver-test-plugin",
             "virt-driver-qemu-plugin",
             "virt-driver-storage-plugin",
+            "virt-driver-network-plugin",
             "virt-driver-nodedev-plugin",
         ];
         for plugin in plugins {
@@ -172,6 +175,32 @@ fn volumes(place: &Path) -> PathBuf {
 fn pool(side: Side, release: &Path, arguments: Vec<Argument>) -> Program {
     let (file, plugins) = (release.join("pool"), release.into());
     Program { name: "a storage pool", side, samples: POOL, file, arguments, plugins, steady: false }
+}
+
+/// The samples that are taken of a network.
+const NETWORK: &[&str] = &["network.start", "network.stop", "network.crowd start", "network.crowd stop"];
+
+/// How many guests are defined beside it.
+const GUESTS: &str = "1000";
+
+/// A program that makes networks, in a network namespace of its own.
+fn apart(program: PathBuf, arguments: Vec<Argument>) -> (PathBuf, Vec<Argument>) {
+    let mut all = vec![Argument::from("--net"), program.as_path().into()];
+    all.extend(arguments);
+    ("unshare".into(), all)
+}
+
+fn network(side: Side, release: &Path, arguments: Vec<Argument>) -> Program {
+    let (file, arguments) = apart(release.join("network"), arguments);
+    Program {
+        name: "a network",
+        side,
+        samples: NETWORK,
+        file,
+        arguments,
+        plugins: release.into(),
+        steady: false,
+    }
 }
 
 fn ours(release: &Path, place: &Path, lists: Option<&Lists>) -> Vec<Program> {
@@ -353,6 +382,11 @@ fn libvirts(
         let (client, volumes) = (compile("pool")?, volumes(place));
         let arguments = beside_daemon(&client, volumes.as_path().into());
         programs.push(program("libvirt's storage pool", POOL, daemon(), arguments));
+    }
+    if wanted(NETWORK) {
+        let arguments = beside_daemon(&compile("network")?, GUESTS.into());
+        let (file, arguments) = apart(daemon(), arguments);
+        programs.push(program("libvirt's network", NETWORK, file, arguments));
     }
     if wanted(NODE_DEVICES) {
         let arguments = beside_daemon(&compile("nodedev")?, REMOTE_CALLS.into());

@@ -20,7 +20,7 @@ use crate::error;
 pub(super) struct Iscsi;
 
 /// The port of iSCSI targets.
-const PORT: u16 = 3260;
+const PORT: i32 = 3260;
 /// What `iscsiadm` answers when there is none of what it was asked for.
 const NONE_FOUND: i32 = 21;
 /// What it answers to logging in where one is.
@@ -61,7 +61,7 @@ impl<'a> Target<'a> {
 
     /// Who logs in: the user, and the password's place.
     pub(super) fn auth(&self, kind: &str) -> Result<Option<&'a PoolAuth>> {
-        match &self.source.auth {
+        match &self.source.common.auth {
             Some(auth) if auth.kind != PoolAuthType::Chap => {
                 Err(error::unsupported(format!("{kind} pool only supports 'chap' auth type")))
             }

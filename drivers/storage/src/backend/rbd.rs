@@ -61,7 +61,7 @@ fn program(ask: &Ask<'_>, name: &str) -> Result<(Command, Key)> {
         }
         command = command.argument(format!("--{}={}", option.name, option.value));
     }
-    let Some(auth) = &rbd.source.auth else { return Ok((command, None)) };
+    let Some(auth) = &rbd.source.common.auth else { return Ok((command, None)) };
     if auth.kind != PoolAuthType::Ceph {
         return Err(error::unsupported("rbd pool only supports 'ceph' auth type"));
     }
