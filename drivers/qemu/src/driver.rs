@@ -23,9 +23,9 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 use crate::command::Settings;
 use crate::config::Config;
 use crate::engine::Engine;
+use crate::host;
 use crate::probe::Probes;
 use crate::state::Store;
-use crate::{host, wait_of};
 
 /// Guests in QEMU, under the system's, the session's or an application's own root.
 pub struct QemuDriver {
@@ -117,13 +117,13 @@ pub(crate) struct Connection {
 impl Connection {
     /// The guest with `uuid`.
     fn entry(&self, call: &Call, uuid: Uuid) -> Result<Arc<Entry>> {
-        self.engine.entry(uuid, wait_of(call))
+        self.engine.entry(uuid, call.wait())
     }
 }
 
 impl Session for Connection {
     fn close(&self, call: &Call) -> Result<()> {
-        self.engine.destroy_bound(wait_of(call));
+        self.engine.destroy_bound(call.wait());
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl Session for Connection {
 
     fn version(&self, call: &Call) -> Result<u64> {
         let emulator = host::default_emulator()?;
-        let capabilities = self.engine.probes.capabilities(&emulator, wait_of(call))?;
+        let capabilities = self.engine.probes.capabilities(&emulator, call.wait())?;
         Ok(capabilities.version.into())
     }
 

@@ -23,7 +23,6 @@ use crate::caps::{Accelerator, Arch, Board, Capabilities};
 use crate::driver::Connection;
 use crate::engine::StartOptions;
 use crate::hooks::{FirmwareDescription, FirmwareOffer};
-use crate::wait_of;
 pub use capabilities::guest;
 pub use domain_capabilities::{Abilities, Kind};
 pub(crate) use facts::facts;
@@ -73,7 +72,7 @@ impl Connection {
         let installed = Arch::ALL.iter().filter_map(|arch| emulator_of(arch.name()).map(|path| (arch, path)));
         let mut found: Vec<Arc<Capabilities>> = Vec::new();
         for (arch, path) in installed {
-            match self.engine.probes.capabilities(&path, wait_of(call)) {
+            match self.engine.probes.capabilities(&path, call.wait()) {
                 Ok(capabilities) if capabilities.arch == *arch => found.push(capabilities),
                 // Several architectures share a binary; it is listed under the one that it names.
                 Ok(_) => {}
@@ -129,8 +128,8 @@ impl HostInformation for Connection {
         let named = request.virtualization.as_deref().and_then(accelerator_named);
         let probes = &self.engine.probes;
         let capabilities = match named {
-            Some(named) => probes.with_processors(&emulator, named, wait_of(call))?,
-            None => probes.capabilities(&emulator, wait_of(call))?,
+            Some(named) => probes.with_processors(&emulator, named, call.wait())?,
+            None => probes.capabilities(&emulator, call.wait())?,
         };
         let arch = capabilities.arch.name();
         if let Some(wanted) = architecture.filter(|wanted| *wanted != arch) {
@@ -141,7 +140,7 @@ impl HostInformation for Connection {
         let accelerator = accelerator(&capabilities, request.virtualization.as_deref())?;
         let capabilities = match named {
             Some(_) => capabilities,
-            None => probes.with_processors(&emulator, accelerator, wait_of(call))?,
+            None => probes.with_processors(&emulator, accelerator, call.wait())?,
         };
         let machine = match &request.machine {
             Some(name) => capabilities.machine(accelerator, name),
@@ -180,7 +179,7 @@ impl HostInformation for Connection {
     }
 
     fn maximum_vcpus(&self, call: &Call, virtualization: Option<String>) -> Result<u32> {
-        let capabilities = self.engine.probes.capabilities(&default_emulator()?, wait_of(call))?;
+        let capabilities = self.engine.probes.capabilities(&default_emulator()?, call.wait())?;
         let accelerator = match virtualization.as_deref().map(str::to_ascii_lowercase).as_deref() {
             Some("kvm") => Accelerator::Kvm,
             None | Some("qemu") => Accelerator::Tcg,
@@ -198,7 +197,7 @@ impl HostInformation for Connection {
     }
 
     fn system_information(&self, call: &Call) -> Result<String> {
-        let tables = Sysinfo::Smbios(Box::new(smbios_tables(wait_of(call))?));
+        let tables = Sysinfo::Smbios(Box::new(smbios_tables(call.wait())?));
         Ok(to_string(&tables, FormatOptions::default()))
     }
 }
@@ -265,7 +264,7 @@ impl NativeConfiguration for Connection {
         }
         let domain = self.parse(call, &xml, false)?;
         self.engine
-            .prepare(domain, None, StartOptions::default(), wait_of(call))
+            .prepare(domain, None, StartOptions::default(), call.wait())
             .map(|prepared| prepared.line.to_shell())
     }
 

@@ -18,14 +18,3 @@ pub mod probe;
 mod state;
 
 pub use driver::QemuDriver;
-use virt_core::driver::Call;
-use virt_util::wait::Wait;
-
-/// How long a call may block.
-fn wait_of(call: &Call) -> Wait<'_> {
-    let wait = Wait::until(call.deadline());
-    match call.cancellation() {
-        Some(cancel) => wait.cancelled_by(cancel),
-        None => wait,
-    }
-}

@@ -9,27 +9,26 @@ use virt_util::wait::Wait;
 
 use super::Connection;
 use crate::engine::StartOptions;
-use crate::wait_of;
 
 /// How long guests have to shut down when the host does, unless the call says so.
 const HOST_STOP: Duration = Duration::from_mins(5);
 
 impl GuestCare for Connection {
     fn finish(&self, call: &Call, domain: Uuid) -> Result<()> {
-        self.engine.finish(domain, wait_of(call))?;
-        self.engine.tidy(domain, wait_of(call))
+        self.engine.finish(domain, call.wait())?;
+        self.engine.tidy(domain, call.wait())
     }
 
     fn recover(&self, call: &Call) -> Result<Vec<String>> {
-        self.engine.recover(wait_of(call))
+        self.engine.recover(call.wait())
     }
 
     fn host_start(&self, call: &Call) -> Result<Vec<String>> {
-        let mut errors = self.engine.recover(wait_of(call))?;
+        let mut errors = self.engine.recover(call.wait())?;
         errors.clear();
-        for entry in self.engine.entries(wait_of(call))? {
+        for entry in self.engine.entries(call.wait())? {
             if entry.autostart && !entry.is_active() {
-                let started = self.engine.start(entry.uuid, StartOptions::default(), wait_of(call));
+                let started = self.engine.start(entry.uuid, StartOptions::default(), call.wait());
                 errors.extend(started.err().map(|error| format!("{}: {error}", entry.name)));
             }
         }
@@ -37,7 +36,7 @@ impl GuestCare for Connection {
     }
 
     fn host_stop(&self, call: &Call) -> Result<Vec<String>> {
-        let wait = if call.deadline().is_some() { wait_of(call) } else { Wait::at_most(HOST_STOP) };
+        let wait = if call.deadline().is_some() { call.wait() } else { Wait::at_most(HOST_STOP) };
         self.engine.stop_all(wait)
     }
 }

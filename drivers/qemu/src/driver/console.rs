@@ -8,7 +8,6 @@ use virt_util::Result;
 
 use super::Connection;
 use super::stream::DeviceStream;
-use crate::wait_of;
 
 impl Console for Connection {
     fn open_console(
@@ -19,11 +18,11 @@ impl Console for Connection {
         flags: OpenConsole,
     ) -> Result<Arc<dyn Stream>> {
         flags.only(OpenConsole::FORCE | OpenConsole::SAFE, "qemuDomainOpenConsole")?;
-        let entry = self.engine.active(domain, wait_of(call))?;
+        let entry = self.engine.active(domain, call.wait())?;
         let (alias, source) = self.engine.console(&entry, device.as_deref())?;
         let force = flags.contains(OpenConsole::FORCE);
-        let claim = self.engine.claim(&entry, &alias, "console", force, wait_of(call))?;
-        Ok(Arc::new(DeviceStream::open(&source, &alias, claim, wait_of(call))?))
+        let claim = self.engine.claim(&entry, &alias, "console", force, call.wait())?;
+        Ok(Arc::new(DeviceStream::open(&source, &alias, claim, call.wait())?))
     }
 
     fn open_channel(
@@ -34,14 +33,14 @@ impl Console for Connection {
         flags: OpenConsole,
     ) -> Result<Arc<dyn Stream>> {
         flags.only(OpenConsole::FORCE, "qemuDomainOpenChannel")?;
-        let entry = self.engine.active(domain, wait_of(call))?;
+        let entry = self.engine.active(domain, call.wait())?;
         let (alias, source) = self.engine.channel(&entry, name.as_deref())?;
         let force = flags.contains(OpenConsole::FORCE);
-        let claim = self.engine.claim(&entry, &alias, "channel", force, wait_of(call))?;
-        Ok(Arc::new(DeviceStream::open(&source, &alias, claim, wait_of(call))?))
+        let claim = self.engine.claim(&entry, &alias, "channel", force, call.wait())?;
+        Ok(Arc::new(DeviceStream::open(&source, &alias, claim, call.wait())?))
     }
 
     fn screenshot(&self, call: &Call, domain: Uuid, screen: u32) -> Result<Screenshot> {
-        self.engine.screenshot(domain, screen, wait_of(call))
+        self.engine.screenshot(domain, screen, call.wait())
     }
 }

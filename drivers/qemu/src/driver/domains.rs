@@ -13,7 +13,7 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 use super::Connection;
 use crate::engine::{Engine, invalid};
 use crate::model::hostdev_of;
-use crate::{definition, event, metadata, wait_of};
+use crate::{definition, event, metadata};
 
 /// Who a guest is.
 pub(super) fn identity(entry: &Entry) -> DomainIdentity {
@@ -38,7 +38,7 @@ impl Connection {
     /// Reads a definition: syntax, defaults, checks.
     pub(crate) fn parse(&self, call: &Call, xml: &str, strict: bool) -> Result<Domain> {
         let options = ParseOptions { flags: ParseFlags::INACTIVE | ParseFlags::ABI_UPDATE, strict };
-        definition::parse(xml, &options, &self.engine, wait_of(call))
+        definition::parse(xml, &options, &self.engine, call.wait())
     }
 }
 
@@ -59,7 +59,7 @@ fn published(mut domain: Domain) -> Domain {
 
 impl Domains for Connection {
     fn list(&self, call: &Call, filter: ListDomains) -> Result<Vec<DomainSummary>> {
-        let entries = self.engine.entries(wait_of(call))?;
+        let entries = self.engine.entries(call.wait())?;
         Ok(entries.iter().map(|entry| summary(entry)).filter(|domain| filter.accepts(domain)).collect())
     }
 
@@ -85,7 +85,7 @@ impl Domains for Connection {
         flags.only(DefineDomain::VALIDATE, "virDomainDefineXMLFlags")?;
         let domain = self.parse(call, &xml, flags.contains(DefineDomain::VALIDATE))?;
         let store = &self.engine.store;
-        let mut lock = store.index().lock("defining a guest", wait_of(call))?;
+        let mut lock = store.index().lock("defining a guest", call.wait())?;
         let known = store.check_unique(&domain)?;
         let entry = store.write_definition(&mut lock, &domain)?;
         let is_new = known.is_none_or(|entry| !entry.is_persistent());
@@ -102,7 +102,7 @@ impl Domains for Connection {
         }
         self.engine.undefine_nvram(&entry, flags)?;
         let store = &self.engine.store;
-        let mut lock = store.index().lock("undefining a guest", wait_of(call))?;
+        let mut lock = store.index().lock("undefining a guest", call.wait())?;
         let entry = store.by_uuid(domain)?;
         store.remove_definition(&mut lock, &entry)?;
         let detail = UndefinedDetail::Removed.number();
@@ -143,7 +143,7 @@ impl Domains for Connection {
             ));
         }
         let store = &self.engine.store;
-        let mut lock = store.index().lock("renaming a guest", wait_of(call))?;
+        let mut lock = store.index().lock("renaming a guest", call.wait())?;
         if store.index().by_name(&name)?.is_some() {
             let detail = format!("domain with name '{name}' already exists");
             return Err(Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::QEMU, detail));
@@ -175,8 +175,8 @@ impl Domains for Connection {
         let (live, config) =
             Engine::affected(&entry, affect.contains(Affect::LIVE), affect.contains(Affect::CONFIG))?;
         let apply = |domain: &mut Domain| metadata::write(domain, &change);
-        self.engine.change(&entry, live, config, apply, wait_of(call))?;
-        let lock = self.engine.store.index().lock("a guest's metadata", wait_of(call))?;
+        self.engine.change(&entry, live, config, apply, call.wait())?;
+        let lock = self.engine.store.index().lock("a guest's metadata", call.wait())?;
         event::metadata(&entry, &change).append(&lock, self.engine.store.events()).map(drop)
     }
 }

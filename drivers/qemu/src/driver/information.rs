@@ -7,13 +7,12 @@ use virt_util::Result;
 use super::Connection;
 use super::domains::summary;
 use crate::engine::Engine;
-use crate::wait_of;
 
 impl DomainInformation for Connection {
     fn info(&self, call: &Call, domain: Uuid) -> Result<DomainInfo> {
         let entry = self.entry(call, domain)?;
         let domain = self.engine.domain(&entry, false)?;
-        let memory = self.engine.memory(&entry, &domain, wait_of(call))?;
+        let memory = self.engine.memory(&entry, &domain, call.wait())?;
         Ok(DomainInfo {
             state: DomainState::from_number(entry.state),
             maximum_memory: memory.maximum,

@@ -11,7 +11,6 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 use super::Connection;
 use super::domains::identity;
 use crate::engine::StartOptions;
-use crate::wait_of;
 
 /// The flags of a start that make sense here.
 const START: StartDomain = StartDomain::PAUSED
@@ -55,7 +54,7 @@ impl Lifecycle for Connection {
         flags: StartDomain,
     ) -> Result<DomainIdentity> {
         let options = options(&files, flags, "qemuDomainCreateWithFlags")?;
-        self.engine.start(domain, options, wait_of(call)).map(|entry| identity(&entry))
+        self.engine.start(domain, options, call.wait()).map(|entry| identity(&entry))
     }
 
     fn create_xml(
@@ -68,7 +67,7 @@ impl Lifecycle for Connection {
         let options = options(&files, flags, "qemuDomainCreateXML")?;
         let domain = self.parse(call, &xml, flags.contains(StartDomain::VALIDATE))?;
         self.engine.store.check_unique(&domain)?;
-        self.engine.start_transient(domain, options, wait_of(call)).map(|entry| identity(&entry))
+        self.engine.start_transient(domain, options, call.wait()).map(|entry| identity(&entry))
     }
 
     fn shutdown(&self, call: &Call, domain: Uuid, flags: ShutdownDomain) -> Result<()> {
@@ -79,7 +78,7 @@ impl Lifecycle for Connection {
         if flags == ShutdownDomain::GUEST_AGENT {
             return Err(unsupported_way("QEMU guest agent is not configured"));
         }
-        self.engine.power_down(domain, false, wait_of(call))
+        self.engine.power_down(domain, false, call.wait())
     }
 
     fn reboot(&self, call: &Call, domain: Uuid, flags: RebootDomain) -> Result<()> {
@@ -87,17 +86,17 @@ impl Lifecycle for Connection {
         if flags == RebootDomain::GUEST_AGENT {
             return Err(unsupported_way("QEMU guest agent is not configured"));
         }
-        self.engine.power_down(domain, true, wait_of(call))
+        self.engine.power_down(domain, true, call.wait())
     }
 
     fn reset(&self, call: &Call, domain: Uuid) -> Result<()> {
-        self.engine.reset(domain, wait_of(call))
+        self.engine.reset(domain, call.wait())
     }
 
     fn destroy(&self, call: &Call, domain: Uuid, flags: DestroyDomain) -> Result<()> {
         flags.only(DestroyDomain::GRACEFUL | DestroyDomain::REMOVE_LOGS, "qemuDomainDestroyFlags")?;
         let name = self.engine.store.by_uuid(domain)?.name.clone();
-        self.engine.destroy(domain, flags.contains(DestroyDomain::GRACEFUL), wait_of(call))?;
+        self.engine.destroy(domain, flags.contains(DestroyDomain::GRACEFUL), call.wait())?;
         if flags.contains(DestroyDomain::REMOVE_LOGS) {
             self.engine.store.root().log().remove_file(&format!("{name}.log"))?;
         }
@@ -105,11 +104,11 @@ impl Lifecycle for Connection {
     }
 
     fn suspend(&self, call: &Call, domain: Uuid) -> Result<()> {
-        self.engine.suspend(domain, wait_of(call))
+        self.engine.suspend(domain, call.wait())
     }
 
     fn resume(&self, call: &Call, domain: Uuid) -> Result<()> {
-        self.engine.resume(domain, wait_of(call))
+        self.engine.resume(domain, call.wait())
     }
 
     fn autostart(&self, call: &Call, domain: Uuid) -> Result<bool> {
@@ -118,7 +117,7 @@ impl Lifecycle for Connection {
 
     fn set_autostart(&self, call: &Call, domain: Uuid, autostart: bool) -> Result<()> {
         let store = &self.engine.store;
-        let mut lock = store.index().lock("a guest's autostart", wait_of(call))?;
+        let mut lock = store.index().lock("a guest's autostart", call.wait())?;
         let entry = store.by_uuid(domain)?;
         store.set_autostart(&mut lock, &entry, autostart)
     }

@@ -13,21 +13,21 @@ use virt_util::Result;
 use super::Connection;
 use super::lifecycle::options_of;
 use crate::engine::invalid;
-use crate::{event, wait_of};
+use crate::event;
 
 impl Planner for Connection {
     fn plan(&self, call: &Call, domain: Uuid, flags: StartDomain) -> Result<String> {
         let options = options_of(flags, "virDomainPlan")?;
         let entry = self.entry(call, domain)?;
         let domain = self.engine.domain(&entry, true)?;
-        self.engine.plan(domain, &[], options, wait_of(call))
+        self.engine.plan(domain, &[], options, call.wait())
     }
 
     fn plan_xml(&self, call: &Call, xml: String, flags: StartDomain) -> Result<String> {
         let options = options_of(flags, "virDomainPlan")?;
         let domain = self.parse(call, &xml, flags.contains(StartDomain::VALIDATE))?;
         let (_, unread) = Domain::parse_listing(&xml, &ParseOptions::inactive())?;
-        self.engine.plan(domain, &unread, options, wait_of(call))
+        self.engine.plan(domain, &unread, options, call.wait())
     }
 }
 
@@ -37,7 +37,7 @@ impl Jobs for Connection {
         if completed {
             self.entry(call, domain)?;
         } else {
-            self.engine.active(domain, wait_of(call))?;
+            self.engine.active(domain, call.wait())?;
         }
         Ok(DomainJob {
             kind: JobKind::None,
@@ -49,7 +49,7 @@ impl Jobs for Connection {
     }
 
     fn abort_job(&self, call: &Call, domain: Uuid) -> Result<()> {
-        self.engine.active(domain, wait_of(call))?;
+        self.engine.active(domain, call.wait())?;
         Err(invalid("no job is active on the domain"))
     }
 }

@@ -28,7 +28,6 @@ use virt_util::wait::Wait;
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use crate::engine::Claim;
-use crate::wait_of;
 
 /// The most that one call returns.
 const LONGEST: u64 = 1 << 20;
@@ -155,7 +154,7 @@ impl Stream for DeviceStream {
                     data.truncate(count);
                     return Ok(StreamChunk { data, ..StreamChunk::default() });
                 }
-                Err(Errno::EAGAIN) => self.wait(wait_of(call), PollFlags::POLLIN)?,
+                Err(Errno::EAGAIN) => self.wait(call.wait(), PollFlags::POLLIN)?,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(self.failed("read from", errno)),
             }
@@ -167,7 +166,7 @@ impl Stream for DeviceStream {
         loop {
             match send(self.near.as_raw_fd(), &data, MsgFlags::MSG_NOSIGNAL) {
                 Ok(count) => return Ok(count as u64),
-                Err(Errno::EAGAIN) => self.wait(wait_of(call), PollFlags::POLLOUT)?,
+                Err(Errno::EAGAIN) => self.wait(call.wait(), PollFlags::POLLOUT)?,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(self.failed("write to", errno)),
             }
@@ -178,7 +177,7 @@ impl Stream for DeviceStream {
         // What was sent is on its way still; the other end is closed when it has arrived. One that is closed already
         // has nothing to be told.
         let _ = shutdown(self.near.as_raw_fd(), Shutdown::Write);
-        let wait = if call.deadline().is_some() { wait_of(call) } else { Wait::at_most(LAST_WORDS) };
+        let wait = if call.deadline().is_some() { call.wait() } else { Wait::at_most(LAST_WORDS) };
         let arrived = self.wait(wait, PollFlags::empty());
         self.end();
         arrived

@@ -6,13 +6,12 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::Connection;
 use crate::engine::Engine;
-use crate::wait_of;
 
 impl Tuning for Connection {
     fn maximum_memory(&self, call: &Call, domain: Uuid) -> Result<u64> {
         let entry = self.entry(call, domain)?;
         let domain = self.engine.domain(&entry, false)?;
-        self.engine.memory(&entry, &domain, wait_of(call)).map(|memory| memory.maximum)
+        self.engine.memory(&entry, &domain, call.wait()).map(|memory| memory.maximum)
     }
 
     fn set_memory(&self, call: &Call, domain: Uuid, kibibytes: u64, flags: MemoryFlags) -> Result<()> {
@@ -21,9 +20,9 @@ impl Tuning for Connection {
         let (live, config) =
             Engine::affected(&entry, flags.contains(MemoryFlags::LIVE), flags.contains(MemoryFlags::CONFIG))?;
         if flags.contains(MemoryFlags::MAXIMUM) {
-            self.engine.set_maximum_memory(&entry, kibibytes, live, config, wait_of(call))
+            self.engine.set_maximum_memory(&entry, kibibytes, live, config, call.wait())
         } else {
-            self.engine.set_memory(&entry, kibibytes, live, config, wait_of(call))
+            self.engine.set_memory(&entry, kibibytes, live, config, call.wait())
         }
     }
 
@@ -48,9 +47,9 @@ impl Tuning for Connection {
         let (live, config) =
             Engine::affected(&entry, flags.contains(VcpuFlags::LIVE), flags.contains(VcpuFlags::CONFIG))?;
         if flags.contains(VcpuFlags::MAXIMUM) {
-            self.engine.set_maximum_vcpus(&entry, vcpus, live, config, wait_of(call))
+            self.engine.set_maximum_vcpus(&entry, vcpus, live, config, call.wait())
         } else {
-            self.engine.set_vcpus(&entry, vcpus, live, config, wait_of(call))
+            self.engine.set_vcpus(&entry, vcpus, live, config, call.wait())
         }
     }
 }

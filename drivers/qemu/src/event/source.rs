@@ -15,7 +15,6 @@ use virt_util::{Error, ErrorCode, ErrorDomain, Result};
 
 use super::record::{Record, blank};
 use crate::state::Store;
-use crate::wait_of;
 
 /// A reader of one root's events.
 pub(crate) struct Source {
@@ -64,7 +63,7 @@ impl EventSource for Source {
     fn next(&self, call: &Call, limit: u32) -> Result<EventBatch> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = EventBatch { missed: 0, events: Vec::new() };
-        let mut wait = wait_of(call);
+        let mut wait = call.wait();
         while batch.events.len() < limit as usize {
             if let Some(event) = inner.ready.pop_front() {
                 batch.events.push(event);
