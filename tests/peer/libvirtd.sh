@@ -23,6 +23,13 @@ start)
     export dir
     setsid unshare -m bash -euc '
         mount --make-rprivate /
+        if [ "$(readlink /proc/self/ns/net)" != "$(readlink /proc/1/ns/net)" ]; then
+            # Network devices are shown as they are in the namespace whose sysfs it is.
+            mkdir -p "$dir/cgroup"
+            mount --rbind /sys/fs/cgroup "$dir/cgroup"
+            mount -t sysfs sysfs /sys
+            mount --rbind "$dir/cgroup" /sys/fs/cgroup
+        fi
         mount --bind "$dir/etc" /etc/libvirt
         mkdir -p /var/lib/libvirt /var/cache/libvirt /var/log/libvirt
         mount --bind "$dir/var" /var/lib/libvirt

@@ -183,7 +183,7 @@ fn rules() -> Vec<String> {
                 continue;
             }
             let rule = rule.replace("meta nfproto ipv4 ", "").replace("counter ", "");
-            let words: BTreeSet<&str> = rule.split(' ').collect();
+            let words: BTreeSet<&str> = rule.split([' ', ',']).collect();
             found.push(format!("{kind}: {}", words.into_iter().collect::<Vec<_>>().join(" ")));
         }
     }

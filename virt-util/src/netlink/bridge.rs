@@ -80,7 +80,7 @@ impl Netlink {
             InfoBridge::ForwardDelay(bridge.forward_delay),
             InfoBridge::StpState(u32::from(bridge.stp).into()),
         ];
-        let mut attributes = vec![
+        let attributes = vec![
             LinkAttribute::IfName(name.to_owned()),
             LinkAttribute::Address(bridge.mac.0.to_vec()),
             LinkAttribute::LinkInfo(vec![
@@ -88,10 +88,16 @@ impl Netlink {
                 LinkInfo::Data(InfoData::Bridge(data)),
             ]),
         ];
-        attributes.extend(bridge.mtu.map(LinkAttribute::Mtu));
         // libvirt's words.
         self.create_link(attributes, &format!("error creating bridge interface {name}"), wait)?;
-        self.made(name, wait)
+        let link = self.made(name, wait)?;
+        if let Some(mtu) = bridge.mtu {
+            // What a bridge is born with follows its ports; what is set afterwards stays.
+            self.set_mtu(link.index, mtu, wait).inspect_err(|_| {
+                _ = self.delete_link(link.index, wait);
+            })?;
+        }
+        Ok(link)
     }
 
     /// Makes a macvtap on top of another device; it is down.

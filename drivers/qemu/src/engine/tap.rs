@@ -122,9 +122,17 @@ impl Tap {
             argument.ifr_ifru.ifru_hwaddr = address;
             change("set the address of", libc::SIOCSIFHWADDR, &mut argument)?;
         }
-        if let Some(mtu) = self.mtu {
+        // What fits the bridge is to fit what is plugged into it.
+        let of_bridge = |bridge: &String| {
+            let mut argument = request(bridge);
+            ioctl(&control, libc::SIOCGIFMTU, &mut argument).ok()?;
+            // SAFETY: the kernel has just written this field of the union.
+            Some(unsafe { argument.ifr_ifru.ifru_mtu })
+        };
+        let own = self.mtu.map(u32::cast_signed);
+        if let Some(mtu) = own.or_else(|| self.bridge.as_ref().and_then(of_bridge)) {
             let mut argument = self.request();
-            argument.ifr_ifru.ifru_mtu = mtu.cast_signed();
+            argument.ifr_ifru.ifru_mtu = mtu;
             change("set the MTU of", libc::SIOCSIFMTU, &mut argument)?;
         }
         if let Some(bridge) = &self.bridge {
