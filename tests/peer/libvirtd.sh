@@ -23,11 +23,10 @@ start)
     export dir
     setsid unshare -m bash -euc '
         mount --make-rprivate /
-        if [ "$(readlink /proc/self/ns/net)" != "$(readlink /proc/1/ns/net)" ]; then
-            # Network devices are shown as they are in the namespace whose sysfs it is.
-            mkdir -p "$dir/cgroup"
-            mount --rbind /sys/fs/cgroup "$dir/cgroup"
-            mount -t sysfs sysfs /sys
+        # Network devices are shown as they are in the namespace whose sysfs it is; that of this one may be there already.
+        mkdir -p "$dir/cgroup"
+        mount --rbind /sys/fs/cgroup "$dir/cgroup"
+        if mount -t sysfs sysfs /sys 2>/dev/null; then
             mount --rbind "$dir/cgroup" /sys/fs/cgroup
         fi
         mount --bind "$dir/etc" /etc/libvirt
