@@ -47,6 +47,10 @@ start)
     exit 1 ;;
 --stop)
     [ -n "$pid" ] || exit 0
+    # Servers of networks that somebody who failed left running.
+    for file in "/proc/$pid/root/run/libvirt/network"/*.pid; do
+        [ ! -s "$file" ] || kill "$(cat "$file")" 2>/dev/null || :
+    done
     kill "$pid" 2>/dev/null || :
     for _ in $(seq 100); do
         kill -0 "$pid" 2>/dev/null || break
