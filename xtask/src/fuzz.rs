@@ -132,10 +132,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("{}", table(&outcomes));
     let finds: Vec<&str> = outcomes.iter().filter_map(|outcome| outcome.find.as_deref()).collect();
     for find in &finds {
-        println!(
-            "{find}
-"
-        );
+        println!("{find}\n");
     }
     if !finds.is_empty() {
         bail!(
@@ -213,7 +210,7 @@ fn try_one(
             time
         }
         Limit::Runs(runs) => {
-            command.arg(format!("-runs={runs}"));
+            command.arg(format!("-runs={runs}")).arg(format!("-seed_inputs=@{}", listed(place)?.display()));
             Duration::ZERO
         }
     };
@@ -221,7 +218,12 @@ fn try_one(
     command.arg(format!("-dict={}", place.join("dictionary").display()));
     command.arg(format!("-timeout={}", TIMEOUT.as_secs())).arg(format!("-max_len={longest}"));
     command.args(["-rss_limit_mb=2048", "-print_final_stats=1", "-seed=1", "-reload=0"]);
-    command.arg(&inputs).arg(place.join("seeds")).args(corpus);
+    command.arg(&inputs).args(corpus);
+    if let Limit::Time(_) = limit {
+        command.arg(place.join("seeds"));
+    }
+    // Where it happened is seen from the input; a trace of the stack would push what failed out of the report.
+    command.env("RUST_BACKTRACE", "0");
     let mut reader = Reader::new(target);
     let status = workspace::read_lines(&mut command, time + Duration::from_mins(5), |line| {
         progress.detail(line);
@@ -233,13 +235,32 @@ fn try_one(
         Err(error) => Some(format!("{error:#}")),
     };
     outcome.find = failure.map(|failure| {
-        format!(
-            "{target}: {failure}
-{}",
-            workspace::tail(&reader.said, 30)
-        )
+        format!("{target}: {failure}\n{}\n{}", workspace::tail(&reader.said, 30), input(&reader.said))
     });
     Ok(outcome)
+}
+
+/// Writes a list of the seeds in the order of their names, and answers where: libFuzzer takes a directory's files in the order
+/// in which the file system has them, which is another one on another machine.
+fn listed(place: &Path) -> Result<PathBuf> {
+    let mut seeds = std::fs::read_dir(place.join("seeds"))?
+        .map(|entry| Ok(entry?.path().display().to_string()))
+        .collect::<Result<Vec<_>>>()?;
+    seeds.sort();
+    let list = place.join("seeds.list");
+    std::fs::write(&list, seeds.join(","))?;
+    Ok(list)
+}
+
+/// The input that failed, as text where it is some, for whoever has only the report.
+fn input(said: &str) -> String {
+    let file =
+        said.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, file)| file.trim());
+    let Some((file, bytes)) = file.and_then(|file| Some((file, std::fs::read(file).ok()?))) else {
+        return String::new();
+    };
+    let shown = String::from_utf8(bytes).unwrap_or_else(|_| "(no text)".to_owned());
+    format!("{file}:\n{shown}")
 }
 
 /// What libFuzzer said so far.
