@@ -314,6 +314,18 @@ mod tests {
     }
 
     #[test]
+    fn a_running_guest_may_lack_what_a_definition_must_have() {
+        let text = "<domstatus state='running' reason='booted' pid='42'>
+               <domain type='kvm' id='7'><name>one</name><memory>1024</memory><os><type>hvm</type></os>
+                 <devices><disk/></devices>
+               </domain>
+             </domstatus>";
+        let kind = kind_of(text).unwrap();
+        let text = kind.write(&kind.read(text).unwrap()).unwrap();
+        assert!(text.contains("<disk "), "{text}");
+    }
+
+    #[test]
     fn migration_cookies_are_documents() {
         let cookie = "<qemu-migration>
   <name>one</name>

@@ -27,9 +27,10 @@ fn written() -> FormatOptions {
     FormatFlags::all().difference(left_out).into()
 }
 
-/// Read so that nothing of that is ignored.
+/// Read so that nothing of that is ignored. What a model may lack was checked when it was made: a running guest's is read without.
 const READ: ParseFlags = ParseFlags::STATUS
     .union(ParseFlags::ACTUAL_NET)
+    .union(ParseFlags::SKIP_VALIDATE)
     .union(ParseFlags::PCI_ORIG_STATES)
     .union(ParseFlags::NO_CAPACITY)
     .union(ParseFlags::REDEFINE);
