@@ -438,9 +438,21 @@ pub struct Listed<S> {
 ///
 /// When the journals' directories cannot be read. Why one of them cannot be read stands in its place.
 pub fn list<S: Step>(root: &Root) -> Result<Vec<(String, Result<Listed<S>>)>> {
+    list_named(root, |_| true)
+}
+
+/// As [`list`], but for those whose names are not `wanted`, which are not read.
+///
+/// # Errors
+///
+/// As for [`list`].
+pub fn list_named<S: Step>(
+    root: &Root,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Result<Listed<S>>)>> {
     let places = Places::open(root)?;
     let mut listed = Vec::new();
-    for name in places.names()? {
+    for name in places.names()?.into_iter().filter(|name| wanted(name)) {
         let contents = match places.read(&name) {
             Ok(None) => continue,
             Ok(Some(contents)) => decode::<S>(&name, contents.steps).map(|steps| Listed {

@@ -110,7 +110,10 @@ impl Engine {
 
     /// The journals of one device.
     pub(crate) fn journals_of(&self, device: PciAddress) -> Result<Journals> {
-        Ok(self.journals()?.remove(&device).unwrap_or_default())
+        let number =
+            |name: &str| parse_name(name).filter(|(other, _)| *other == device).map(|(_, number)| number);
+        let listed = journal::list_named::<Step>(&self.root, |name| number(name).is_some())?;
+        Ok(listed.into_iter().filter_map(|(name, listed)| Some((number(&name)?, listed))).collect())
     }
 
     /// Begins a journal of a device.

@@ -56,7 +56,8 @@ pub(crate) struct Uplink {
     pub(crate) namespace: Namespace,
     /// Whether that is where we are.
     pub(crate) ours: bool,
-    netlink: Netlink,
+    /// A socket there.
+    pub(crate) netlink: Netlink,
 }
 
 impl Host {
@@ -116,16 +117,15 @@ impl Host {
             }
         };
         let parent_mac = chosen.link.permanent_mac;
+        self.uplinks.retain(|uplink| uplink.address != parent);
         self.uplinks.extend(uplinks);
         Ok(Some(Function { address, parent, parent_mac, index }))
     }
 
     /// Whether a virtual function is still what it was.
     pub(crate) fn is_there(&self, function: &Function) -> bool {
-        self.existing(function.address).is_some_and(|device| {
-            device.physical_function().ok().flatten() == Some(function.parent)
-                && device.index().is_ok_and(|index| index == function.index)
-        })
+        let child = self.existing(function.parent).map(|parent| parent.virtual_function(function.index));
+        matches!(child, Some(Ok(Some(address))) if address == function.address)
     }
 
     /// The network device through which a virtual function is set up, whatever it is called and wherever it is now.
@@ -134,26 +134,33 @@ impl Host {
     ///
     /// [`ErrorCode::NO_NODE_DEVICE`] when another card is in its place; when it has none that can be seen.
     pub(crate) fn uplink(&mut self, function: &Function) -> Result<&mut Uplink> {
-        let is_its = |link: &Link| function.parent_mac.is_none() || link.permanent_mac == function.parent_mac;
         // One that was found before may have gone, or have been moved away.
-        let known = self.uplinks.iter_mut().position(|uplink| {
-            uplink.address == function.parent && uplink.refresh().is_ok() && is_its(&uplink.link)
-        });
-        let place = if let Some(place) = known {
-            place
-        } else {
+        if let Some(uplink) = self.known_uplink(function)
+            && (uplink.refresh().is_err() || !uplink.is_of(function))
+        {
             self.uplinks.retain(|uplink| uplink.address != function.parent);
+        }
+        self.found_uplink(function)
+    }
+
+    /// As [`Host::uplink`], without looking again at one that was found before: whoever asks it for something sees that it
+    /// has gone.
+    fn found_uplink(&mut self, function: &Function) -> Result<&mut Uplink> {
+        if self.known_uplink(function).is_none() {
             let found = netdevs_of(&self.pci, function.parent)?;
             if found.is_empty() {
                 return Err(no_uplink(function.parent));
             }
-            let place = found.iter().position(|uplink| is_its(&uplink.link));
-            let place = place.ok_or_else(|| replaced(function, &found))?;
-            let before = self.uplinks.len();
+            if !found.iter().any(|uplink| uplink.is_of(function)) {
+                return Err(replaced(function, &found));
+            }
             self.uplinks.extend(found);
-            before + place
-        };
-        self.uplinks.get_mut(place).ok_or_else(|| no_uplink(function.parent))
+        }
+        self.known_uplink(function).ok_or_else(|| no_uplink(function.parent))
+    }
+
+    fn known_uplink(&mut self, function: &Function) -> Option<&mut Uplink> {
+        self.uplinks.iter_mut().find(|uplink| uplink.is_of(function))
     }
 
     /// What is set on a virtual function.
@@ -162,15 +169,18 @@ impl Host {
     ///
     /// As for [`Host::uplink`]; when the driver does not tell.
     pub(crate) fn info(&mut self, function: &Function) -> Result<VfInfo> {
-        let driver = self.driver_of(function.parent);
         let uplink = self.uplink(function)?;
-        uplink.link.vfs.iter().find(|info| info.index == function.index).copied().ok_or_else(|| {
-            let sentence = format!(
-                "{} ({}, driver {driver}) does not tell what is set on virtual function {}",
-                uplink.link.name, function.parent, function.index
-            );
-            Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::NODEDEV, sentence)
-        })
+        if let Some(info) = uplink.link.vfs.iter().find(|info| info.index == function.index) {
+            return Ok(*info);
+        }
+        let name = uplink.link.name.clone();
+        let sentence = format!(
+            "{name} ({}, driver {}) does not tell what is set on virtual function {}",
+            function.parent,
+            self.driver_of(function.parent),
+            function.index
+        );
+        Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::NODEDEV, sentence))
     }
 
     /// Makes one setting, and reads it back.
@@ -181,15 +191,20 @@ impl Host {
     /// [`ErrorCode::OPERATION_FAILED`] when it says yes and does something else.
     pub(crate) fn set(&mut self, function: &Function, attribute: VfAttribute) -> Result<()> {
         let wait = self.until();
-        let driver = self.driver_of(function.parent);
-        let uplink = self.uplink(function)?;
-        uplink.set(function.index, attribute, wait).map_err(|error| {
+        let mut set = self.found_uplink(function)?.set(function.index, attribute, wait);
+        if set.as_ref().is_err_and(|error| error.errno() == Some(Errno::ENODEV)) {
+            set = self.uplink(function)?.set(function.index, attribute, wait);
+        }
+        if let Err(error) = set {
+            let name = self.found_uplink(function)?.link.name.clone();
             let about = format!(
-                "{attribute} for virtual function {} of {} ({}, driver {driver})",
-                function.index, uplink.link.name, function.parent
+                "{attribute} for virtual function {} of {name} ({}, driver {})",
+                function.index,
+                function.parent,
+                self.driver_of(function.parent)
             );
-            refusal(&about, error)
-        })?;
+            return Err(refusal(&about, error));
+        }
         let kind = attribute.kind();
         let now = self.info(function)?.get(kind);
         if now == Some(attribute) {
@@ -197,10 +212,21 @@ impl Host {
         }
         let now = now.map_or_else(|| format!("no {kind}"), |now| now.to_string());
         let sentence = format!(
-            "driver {driver} of {} took {attribute} for virtual function {}, and reports {now}",
-            function.parent, function.index
+            "driver {} of {} took {attribute} for virtual function {}, and reports {now}",
+            self.driver_of(function.parent),
+            function.parent,
+            function.index
         );
         Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::NODEDEV, sentence))
+    }
+
+    /// What is set on a function now; nothing when it is no more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Host::info`].
+    pub(crate) fn info_if_there(&mut self, function: &Function) -> Result<Option<VfInfo>> {
+        self.gone_or(function, Self::info)
     }
 
     /// Makes one setting what it was, and sees that it is. A function that is no more needs nothing.
@@ -213,10 +239,8 @@ impl Host {
         // What is undone has the time that it needs, whatever the patience of who began it.
         self.deadline = None;
         let kind = before.kind();
-        let now = match self.gone_or(function, Self::info)? {
-            None => return Ok(()),
-            Some(now) => now.get(kind),
-        };
+        let Some(now) = self.info_if_there(function)? else { return Ok(()) };
+        let now = now.get(kind);
         let unset = matches!(before, VfAttribute::Mac(mac) if mac.is_zero());
         if now == Some(before) || (unset && now == Some(VfAttribute::Mac(PLACEHOLDER))) {
             return Ok(());
@@ -267,6 +291,12 @@ impl Host {
 }
 
 impl Uplink {
+    /// Whether a virtual function is set up through it.
+    fn is_of(&self, function: &Function) -> bool {
+        self.address == function.parent
+            && (function.parent_mac.is_none() || self.link.permanent_mac == function.parent_mac)
+    }
+
     /// Looks again what it is.
     fn refresh(&mut self) -> Result<()> {
         self.link = self.netlink.link(self.link.index, Wait::at_most(PATIENCE))?;
@@ -313,17 +343,16 @@ impl Uplink {
 
 /// The network devices of a physical function: here, or else in any network namespace that can be seen.
 pub(crate) fn netdevs_of(pci: &Pci, address: PciAddress) -> Result<Vec<Uplink>> {
-    // Before Linux 5.14 a network device does not say whose it is; sysfs does, for those that are here.
-    let here: Vec<_> = match pci.device(address) {
-        Ok(device) => device.ports()?.into_iter().map(|port| port.netdev).collect(),
-        Err(_) => Vec::new(),
-    };
-    for (place, namespace) in namespaces()?.into_iter().enumerate() {
+    for (place, namespace) in namespaces()?.enumerate() {
         let ours = place == 0;
-        let found = uplinks_in(namespace, ours, address, if ours { &here } else { &[] });
+        let found = open(&namespace, ours).and_then(|mut netlink| {
+            let links =
+                if ours { links_here(&mut netlink, pci, address) } else { links_of(&mut netlink, address) };
+            Ok((links?, netlink))
+        });
         match found {
-            Ok(found) if !found.is_empty() => return Ok(found),
-            Ok(_) => {}
+            Ok((links, _)) if links.is_empty() => {}
+            Ok((links, netlink)) => return uplinks(address, links, &namespace, ours, netlink),
             Err(error) if ours => return Err(error),
             // One that went meanwhile, or that we may not enter.
             Err(error) => log::debug!("{error}"),
@@ -332,28 +361,47 @@ pub(crate) fn netdevs_of(pci: &Pci, address: PciAddress) -> Result<Vec<Uplink>> 
     Ok(Vec::new())
 }
 
-fn uplinks_in(
-    namespace: Namespace,
-    ours: bool,
-    address: PciAddress,
-    names: &[String],
-) -> Result<Vec<Uplink>> {
-    let open = |namespace: &Namespace| {
-        if ours { Netlink::open() } else { Netlink::open_in(namespace.as_fd()) }
-    };
-    let is_its = |link: &Link| match link.pci {
-        Some(pci) => pci == address,
-        None => names.contains(&link.name),
-    };
-    let mut links = open(&namespace)?.links(Wait::at_most(PATIENCE))?;
-    links.retain(|link| is_its(link) && !link.is_representor());
-    let mut found = Vec::new();
-    for link in links {
-        let netlink = open(&namespace)?;
-        let namespace = Namespace::open(&namespace.path)?;
-        found.push(Uplink { address, link, namespace, ours, netlink });
+fn open(namespace: &Namespace, ours: bool) -> Result<Netlink> {
+    if ours { Netlink::open() } else { Netlink::open_in(namespace.as_fd()) }
+}
+
+/// Those in this thread's namespace. Before Linux 5.14 a network device does not say whose it is; sysfs does, and spares us
+/// a list of all of them with their virtual functions.
+fn links_here(netlink: &mut Netlink, pci: &Pci, address: PciAddress) -> Result<Vec<Link>> {
+    let mut links = Vec::new();
+    for port in pci.device(address).and_then(|device| device.ports()).unwrap_or_default() {
+        let index = pci.sysfs().number(format!("class/net/{}/ifindex", port.netdev))?;
+        let Some(index) = index.and_then(|index| u32::try_from(index).ok()) else { continue };
+        // The tree may be that of another namespace, where another device has the number.
+        let is_its = |link: &Link| link.name == port.netdev && link.pci.is_none_or(|pci| pci == address);
+        match netlink.link(index, Wait::at_most(PATIENCE)) {
+            Ok(link) if is_its(&link) && !link.is_representor() => links.push(link),
+            Ok(_) => {}
+            Err(error) => log::debug!("{error}"),
+        }
     }
-    Ok(found)
+    if links.is_empty() { links_of(netlink, address) } else { Ok(links) }
+}
+
+fn links_of(netlink: &mut Netlink, address: PciAddress) -> Result<Vec<Link>> {
+    let mut links = netlink.links(Wait::at_most(PATIENCE))?;
+    links.retain(|link| link.pci == Some(address) && !link.is_representor());
+    Ok(links)
+}
+
+fn uplinks(
+    address: PciAddress,
+    links: Vec<Link>,
+    namespace: &Namespace,
+    ours: bool,
+    netlink: Netlink,
+) -> Result<Vec<Uplink>> {
+    let mut first = Some(netlink);
+    let uplink = |link| {
+        let netlink = first.take().map_or_else(|| open(namespace, ours), Ok)?;
+        Ok(Uplink { address, link, namespace: namespace.clone(), ours, netlink })
+    };
+    links.into_iter().map(uplink).collect()
 }
 
 fn no_uplink(parent: PciAddress) -> Error {

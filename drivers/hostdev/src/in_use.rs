@@ -1,10 +1,9 @@
 //! Whether the host itself uses a device: it is never taken from it unawares.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use virt_core::driver::{Error, ErrorCode, ErrorDomain, Result};
-use virt_util::netlink::{Link, Netlink};
+use virt_util::netlink::Link;
 use virt_util::pci::{PciAddress, PciDevice};
 use virt_util::sysfs::Sysfs;
 use virt_util::wait::Wait;
@@ -45,15 +44,14 @@ fn used(address: PciAddress, how: &str) -> Error {
 
 /// An address, a master, a device on top, packets in both directions, or a container.
 fn network(pci: &Pci, address: PciAddress) -> Result<()> {
-    let found = netdevs_of(pci, address)?;
-    for uplink in &found {
+    for mut uplink in netdevs_of(pci, address)? {
+        let netlink = &mut uplink.netlink;
         let name = &uplink.link.name;
         if !uplink.ours {
             let place = uplink.namespace.path.display();
             return Err(used(address, &format!("{name} is in the network namespace {place}")));
         }
         let wait = Wait::at_most(PATIENCE);
-        let mut netlink = Netlink::open()?;
         let index = uplink.link.index;
         let addresses = netlink.addresses(wait)?;
         if addresses.iter().any(|it| it.index == index && !it.link_local) {
@@ -82,11 +80,11 @@ fn network(pci: &Pci, address: PciAddress) -> Result<()> {
 fn storage(sysfs: &Sysfs, address: PciAddress) -> Result<()> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let swaps = std::fs::read_to_string("/proc/swaps").unwrap_or_default();
+    let function = address.to_string();
     for name in sysfs.names("class/block")? {
-        let place = std::fs::canonicalize(sysfs.path(format!("class/block/{name}")))
-            .unwrap_or_else(|_| PathBuf::new());
-        let behind = place.components().any(|part| part.as_os_str() == address.to_string().as_str());
-        if !behind {
+        // The link names every device on the way.
+        let place = std::fs::read_link(sysfs.path(format!("class/block/{name}"))).unwrap_or_default();
+        if !place.components().any(|part| part.as_os_str() == function.as_str()) {
             continue;
         }
         let number = sysfs.read(format!("class/block/{name}/dev"))?.unwrap_or_default();

@@ -180,10 +180,11 @@ fn verify(host: &mut Host, function: &Function, before: &VfInfo) -> Result<()> {
         VfAttributeKind::PortGuid,
     ];
     host.check_free(function.address)?;
+    let Some(now) = host.info_if_there(function)? else { return Ok(()) };
     for kind in KINDS {
         // A function without an address takes one of its own when its driver starts it, and the kernel shows that one.
         let its_own = kind == VfAttributeKind::Mac && before.mac.is_zero();
-        if let Some(value) = before.get(kind).filter(|_| !its_own) {
+        if let Some(value) = before.get(kind).filter(|value| !its_own && now.get(kind) != Some(*value)) {
             host.restore(function, value)?;
         }
     }
@@ -219,11 +220,14 @@ fn tell(host: &mut Host, function: &Function, profile: &PortProfile, request: Po
 
 /// Gives a device's network device the name that it had, where nobody else has it.
 fn name_again(device: &PciDevice, name: &str) -> Result<()> {
-    let mut netlink = Netlink::open()?;
-    let links = netlink.links(Wait::at_most(LETTING_GO))?;
     let ports = device.ports()?;
     let [port] = ports.as_slice() else { return Ok(()) };
-    if port.netdev == name || links.iter().any(|link| link.name == name) {
+    if port.netdev == name {
+        return Ok(());
+    }
+    let mut netlink = Netlink::open()?;
+    let links = netlink.links(Wait::at_most(LETTING_GO))?;
+    if links.iter().any(|link| link.name == name) {
         return Ok(());
     }
     match links.iter().find(|link| link.name == port.netdev) {

@@ -5,15 +5,16 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::{Error, ErrorDomain, Result};
 
-/// A network namespace, held open.
-#[derive(Debug)]
+/// A network namespace, held open. Cheap to clone.
+#[derive(Clone, Debug)]
 pub struct Namespace {
     /// Where it was found: `/run/netns/blue`, `/proc/4711/ns/net`.
     pub path: PathBuf,
-    file: File,
+    file: Arc<File>,
 }
 
 impl Namespace {
@@ -34,7 +35,7 @@ impl Namespace {
     /// When it cannot be opened.
     pub fn open(path: &Path) -> Result<Self> {
         match File::open(path) {
-            Ok(file) => Ok(Self { path: path.to_owned(), file }),
+            Ok(file) => Ok(Self { path: path.to_owned(), file: Arc::new(file) }),
             Err(error) => Err(Error::system(
                 ErrorDomain::NONE,
                 format!("cannot open network namespace '{}'", path.display()),
@@ -56,22 +57,19 @@ impl AsFd for Namespace {
 }
 
 /// Every network namespace that has a name or a process, this thread's first, each once. Those that this process may
-/// not look at are left out.
+/// not look at are left out. Each is looked for when it is asked for: there are as many places to look at as processes.
 ///
 /// # Errors
 ///
 /// When not even its own can be opened.
-pub fn namespaces() -> Result<Vec<Namespace>> {
+pub fn namespaces() -> Result<impl Iterator<Item = Namespace>> {
     let current = Namespace::current()?;
     let mut seen: BTreeSet<_> = current.identity().into_iter().collect();
-    let mut found = vec![current];
-    for path in names("/run/netns").into_iter().chain(processes()) {
-        let Ok(namespace) = Namespace::open(&path) else { continue };
-        if namespace.identity().is_some_and(|identity| seen.insert(identity)) {
-            found.push(namespace);
-        }
-    }
-    Ok(found)
+    let places = std::iter::once_with(|| names("/run/netns").into_iter().chain(processes())).flatten();
+    let others = places
+        .filter_map(|path| Namespace::open(&path).ok())
+        .filter(move |namespace| namespace.identity().is_some_and(|identity| seen.insert(identity)));
+    Ok(std::iter::once(current).chain(others))
 }
 
 fn names(directory: &str) -> Vec<PathBuf> {
@@ -97,7 +95,7 @@ mod tests {
 
     #[test]
     fn this_threads_namespace_is_the_first_and_none_comes_twice() {
-        let found = namespaces().unwrap();
+        let found: Vec<_> = namespaces().unwrap().collect();
         let mut identities: Vec<_> = found.iter().filter_map(Namespace::identity).collect();
         assert_eq!(identities.first().copied(), Namespace::current().unwrap().identity());
         let before = identities.len();

@@ -73,6 +73,16 @@ impl PciDevice {
         Ok(found)
     }
 
+    /// One of its virtual functions, by the number; nothing when it has no such.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be read.
+    pub fn virtual_function(&self, index: u32) -> Result<Option<PciAddress>> {
+        let target = self.sysfs.link_name(self.attribute(&format!("virtfn{index}")))?;
+        Ok(target.and_then(|target| target.parse().ok()))
+    }
+
     /// Its number among the virtual functions of its physical one.
     ///
     /// # Errors
