@@ -99,7 +99,9 @@ impl Dir {
 
     /// As [`Dir::subdir`], with another mode for a missing one.
     pub(crate) fn subdir_with(&self, name: &str, mode: Mode) -> Result<Self> {
-        check_name(name)?;
+        if let Some(existing) = self.existing_subdir(name)? {
+            return Ok(existing);
+        }
         let path = self.join(name);
         match mkdirat(self, name, mode) {
             // The umask may have taken bits away.
@@ -107,11 +109,8 @@ impl Dir {
             Err(Errno::EEXIST) => {}
             Err(errno) => return Err(failed(format!("cannot create directory '{}'", path.display()), errno)),
         }
-        let fd = openat(self, name, DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty())
-            .map_err(|errno| failed(format!("cannot open directory '{}'", path.display()), errno))?;
-        let this = Self(Arc::new(Inner { fd, path, durable: self.0.durable }));
-        this.check_private()?;
-        Ok(this)
+        self.existing_subdir(name)?
+            .ok_or_else(|| failed(format!("cannot open directory '{}'", path.display()), Errno::ENOENT))
     }
 
     /// Opens the directory `name` in this one; nothing when it is missing.

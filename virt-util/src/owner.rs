@@ -37,9 +37,16 @@ impl Owner {
     /// When /proc cannot be read.
     pub fn current() -> Result<Self> {
         // Not cached: the process may have forked since.
+        static CURRENT: OnceLock<Owner> = OnceLock::new();
         let pid = std::process::id();
-        Self::of(pid)?
-            .ok_or_else(|| Error::internal(ErrorDomain::NONE, format!("process {pid} is not in /proc")))
+        // A process that was forked from the one that asked first is another.
+        if let Some(known) = CURRENT.get().filter(|known| known.pid == pid) {
+            return Ok(*known);
+        }
+        let current = Self::of(pid)?
+            .ok_or_else(|| Error::internal(ErrorDomain::NONE, format!("process {pid} is not in /proc")))?;
+        CURRENT.get_or_init(|| current);
+        Ok(current)
     }
 
     /// The process that has `pid` now; nothing when there is none.

@@ -1,6 +1,8 @@
 //! Processes of others: what /proc says of them, and handles (pidfds) that mean one process for ever.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -69,8 +71,11 @@ impl ProcessStat {
     }
 
     fn read(path: &str) -> Result<Option<Self>> {
-        match std::fs::read(path) {
-            Ok(text) => match Self::parse(&String::from_utf8_lossy(&text)) {
+        // A few hundred bytes, which the kernel gives at once.
+        let mut page = [0; 4096];
+        match File::open(path).and_then(|mut file| file.read(&mut page)) {
+            Ok(length) => match Self::parse(&String::from_utf8_lossy(page.get(..length).unwrap_or_default()))
+            {
                 Some(stat) => Ok(Some(stat)),
                 None => Err(Error::internal(ErrorDomain::NONE, format!("cannot understand '{path}'"))),
             },

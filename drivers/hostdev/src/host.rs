@@ -101,7 +101,7 @@ impl Host {
     /// # Errors
     ///
     /// When nothing is there; when its physical function has no network device, or several and none is its port.
-    pub(crate) fn function(&mut self, address: PciAddress) -> Result<Option<Function>> {
+    fn function(&mut self, address: PciAddress) -> Result<Option<Function>> {
         let device = self.pci.device(address)?;
         let Some(parent) = device.physical_function()? else { return Ok(None) };
         let index = device.index()?;
@@ -169,7 +169,24 @@ impl Host {
     ///
     /// As for [`Host::uplink`]; when the driver does not tell.
     pub(crate) fn info(&mut self, function: &Function) -> Result<VfInfo> {
-        let uplink = self.uplink(function)?;
+        self.uplink(function)?;
+        self.told(function)
+    }
+
+    /// A virtual function and what is set on it; nothing when what is at the address is none.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Host::function`] and [`Host::info`].
+    pub(crate) fn function_and_info(&mut self, address: PciAddress) -> Result<Option<(Function, VfInfo)>> {
+        let Some(function) = self.function(address)? else { return Ok(None) };
+        let info = self.told(&function)?;
+        Ok(Some((function, info)))
+    }
+
+    /// What its physical function said when it was last asked.
+    fn told(&mut self, function: &Function) -> Result<VfInfo> {
+        let uplink = self.found_uplink(function)?;
         if let Some(info) = uplink.link.vfs.iter().find(|info| info.index == function.index) {
             return Ok(*info);
         }

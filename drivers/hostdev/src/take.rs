@@ -417,12 +417,12 @@ impl Refusal {
 /// What is known of a device that is ready.
 fn describe(host: &mut Host, address: PciAddress) -> Result<PreparedDevice> {
     let device = host.pci().device(address)?;
-    let function = host.function(address).ok().flatten();
+    let found = host.function_and_info(address).ok().flatten();
     Ok(PreparedDevice {
         address,
         driver: device.driver()?,
         iommu_group: device.iommu_group()?.map(|group| group.number),
-        settings: function.and_then(|function| host.info(&function).ok()),
+        settings: found.map(|(_, info)| info),
     })
 }
 
@@ -477,14 +477,7 @@ fn changes(host: &mut Host, wish: &Wish, device: &PciDevice) -> Result<(Vec<Step
 /// The virtual function and what is set on it; nothing where it need not be known.
 fn function_of(host: &mut Host, wish: &Wish, device: &PciDevice) -> Result<Before> {
     let needed = !wish.settings.is_empty();
-    let found = host.function(device.address()).and_then(|function| match function {
-        Some(function) => {
-            let info = host.info(&function)?;
-            Ok(Some((function, info)))
-        }
-        None => Ok(None),
-    });
-    match found {
+    match host.function_and_info(device.address()) {
         // libvirt's sentence.
         Ok(None) if needed => {
             let sentence = "Interface type hostdev is currently supported on SR-IOV Virtual Functions only";

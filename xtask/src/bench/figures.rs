@@ -211,6 +211,15 @@ pub(super) const BENCHMARKS: &[Benchmark] = &[
         above_floor: false,
     },
     Benchmark {
+        name: "virtual function",
+        what: "preparing a virtual function with a MAC address and a VLAN for vfio, and releasing it, in the lab; the floor is the kernel's part",
+        source: "sriov",
+        unit: Unit::Seconds,
+        goal: Goal::TimesFloor(1.5),
+        others: &[Side::Floor],
+        above_floor: false,
+    },
+    Benchmark {
         name: "network start",
         what: "starting a network with NAT, DHCP and DNS; the floor is netlink, one nft transaction and one dnsmasq",
         source: "network.start",

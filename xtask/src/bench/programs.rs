@@ -121,6 +121,10 @@ pub(super) fn build(place: &Path, wanted: impl Fn(&[&str]) -> bool) -> Result<Ve
         network(Side::Ours, &release, vec!["ours".into(), Argument::FreshUri, GUESTS.into()]),
         network(Side::Floor, &release, vec!["floor".into(), Argument::FreshDirectory]),
     ]);
+    programs.extend([
+        virtual_function(Side::Ours, &release, &["ours", "hostdev:///", VIRTUAL_FUNCTION]),
+        virtual_function(Side::Floor, &release, &["floor", PHYSICAL_FUNCTION, VIRTUAL_FUNCTION]),
+    ]);
     programs.retain(|program| wanted(program.samples));
     let models = |program: &Program| {
         program.samples.iter().all(|name| name.starts_with("xml.") || name.starts_with("build."))
@@ -142,6 +146,7 @@ pub(super) fn build(place: &Path, wanted: impl Fn(&[&str]) -> bool) -> Result<Ve
             "virt-driver-storage-plugin",
             "virt-driver-network-plugin",
             "virt-driver-nodedev-plugin",
+            "virt-driver-hostdev-plugin",
         ];
         for plugin in plugins {
             workspace::follow(cargo().args(["build", "--release", "--package", plugin]), &progress)?;
@@ -159,6 +164,34 @@ pub(super) fn build(place: &Path, wanted: impl Fn(&[&str]) -> bool) -> Result<Ve
         Vec::new()
     }));
     Ok(programs)
+}
+
+/// The sample that is taken of a virtual function.
+const SRIOV: &[&str] = &["sriov"];
+
+/// The functions in the lab.
+const PHYSICAL_FUNCTION: &str = "0000:01:00.0";
+const VIRTUAL_FUNCTION: &str = "0000:01:10.2";
+
+/// A program that prepares and releases a virtual function: in the lab, where there is one.
+fn virtual_function(side: Side, release: &Path, words: &[&str]) -> Program {
+    let program = release.join("sriov");
+    let script = format!(
+        "set -e; ip link set eth0 up; echo 4 > /sys/bus/pci/devices/{PHYSICAL_FUNCTION}/sriov_numvfs; modprobe vfio-pci; \
+         udevadm settle 2>/dev/null || sleep 1; VIRT_DRIVER_DIR='{}' exec '{}' {}",
+        release.display(),
+        program.display(),
+        words.join(" ")
+    );
+    Program {
+        name: "a virtual function",
+        side,
+        samples: SRIOV,
+        file: root().join("tests/lab/lab.sh"),
+        arguments: ["-t", "100", "--", script.as_str()].map(Argument::from).into(),
+        plugins: release.into(),
+        steady: false,
+    }
 }
 
 /// The samples that are taken of a storage pool.
