@@ -26,7 +26,8 @@ const IPTABLES: [(Family, &str, &str); 2] = [
 /// Makes the rules what they shall be, whatever there is of them.
 pub(super) fn apply(rules: &Rules, wait: Wait<'_>) -> Result<()> {
     if let Some(nft) = find_program("nft") {
-        return run(nft, &["-j", "-f", "-"], &transaction(rules), wait).map(drop);
+        let replacing = has_nftables_table(&table(rules.bridge()), wait)?;
+        return run(nft, &["-j", "-f", "-"], &transaction(rules, replacing), wait).map(drop);
     }
     for (family, save, change) in IPTABLES {
         let text = restore(rules, family);

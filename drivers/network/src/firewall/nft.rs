@@ -10,10 +10,11 @@ pub(crate) fn table(bridge: &str) -> String {
     format!("virt_network_{bridge}")
 }
 
-/// What `nft -j -f -` is to read: the table as it shall be, whatever there is of it.
-pub(crate) fn transaction(rules: &Rules) -> String {
+/// What `nft -j -f -` is to read: the table as it shall be, in place of the one that is there where there is one. To delete
+/// one that is not costs the kernel several times what all the rules do.
+pub(crate) fn transaction(rules: &Rules, replacing: bool) -> String {
     let name = table(&rules.bridge);
-    let mut commands = removal(&name);
+    let mut commands = if replacing { removal(&name) } else { Vec::new() };
     commands.push(json!({ "add": { "table": { "family": "inet", "name": name } } }));
     let chain = |chain: &str, kind: &str, hook: &str, priority: i32| {
         json!({ "add": { "chain": {

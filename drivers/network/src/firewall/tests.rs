@@ -52,7 +52,7 @@ fn a_boot_server_is_reached_by_tftp() {
 fn an_isolated_network_lets_guests_talk_among_themselves_alone() {
     let isolated =
         rules("<network><name>lab</name><bridge name='lab0'/><ip address='10.7.0.1' prefix='16'/></network>");
-    let value: serde_json::Value = serde_json::from_str(&transaction(&isolated)).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&transaction(&isolated, true)).unwrap();
     let rules = value["nftables"].as_array().unwrap().iter().filter_map(|command| command["add"].get("rule"));
     let last = |rule: &serde_json::Value| rule["expr"].as_array().unwrap().last().unwrap().to_string();
     check(
