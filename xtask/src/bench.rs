@@ -88,7 +88,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     // In the order in which they failed.
     let mut failures = IndexMap::new();
     let progress = Progress::begin("measuring");
-    for round in 1..=options.repeats {
+    // What forgets all that the kernel has cached comes when everything else was measured.
+    let (calm, disturbing): (Vec<_>, Vec<_>) = programs.iter().partition(|program| !program.drops_caches());
+    for (programs, round) in [calm, disturbing]
+        .iter()
+        .flat_map(|programs| (1..=options.repeats).map(move |round| (programs, round)))
+    {
         // What always comes out the same is measured once.
         for program in programs.iter().filter(|program| round == 1 || !program.steady) {
             progress.detail(&format!("round {round} of {}: {}", options.repeats, program.name));

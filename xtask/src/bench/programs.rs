@@ -68,6 +68,11 @@ impl From<&Path> for Argument {
 }
 
 impl Program {
+    /// Whether it makes the kernel read everything from disks again, which slows down whoever is measured next.
+    pub(super) fn drops_caches(&self) -> bool {
+        self.samples == POOL
+    }
+
     /// Runs it once and answers what it printed.
     pub(super) fn run(&self) -> Result<Vec<(String, f64)>> {
         let state = tempfile::tempdir()?;
