@@ -1,11 +1,12 @@
 //! A document in memory, as models are read from it: every element with its attributes and its place.
 //!
-//! `roxmltree` reads the text. What is kept of it is small, because it lives as long as the model grows beside it, and made
-//! for the one question that models ask again and again: whether an element has a child, or an attribute, of a name.
+//! `roxmltree` reads the text, unless it is as plain as most are. What is kept of it is small, because it lives as long as the
+//! model grows beside it, and made for the one question that models ask again and again: whether an element has a child, or an attribute, of a name.
 //! Mostly it has not, and then the answer is a bit.
 
 #![expect(clippy::inline_always, reason = "a name is a constant only where it stands")]
 
+mod plain;
 mod take;
 mod undeclared;
 
@@ -188,6 +189,9 @@ impl<'a> Attribute<'a, '_> {
 impl<'input> Tree<'input> {
     /// Reads a document.
     pub(super) fn parse(text: &'input str) -> Result<Self, roxmltree::Error> {
+        if let Some(tree) = Self::of_plain(text) {
+            return Ok(tree);
+        }
         match roxmltree::Document::parse(text) {
             Ok(document) => Ok(Self::of(text, &document)),
             Err(refused @ roxmltree::Error::UnknownNamespace(..)) => Self::parse_undeclared(text, refused),
@@ -224,6 +228,42 @@ impl<'input> Tree<'input> {
     #[inline]
     fn bytes(&self, span: Span) -> &[u8] {
         self.source.as_bytes().get(span.start as usize..span.end()).unwrap_or_default()
+    }
+}
+
+/// An element that is not at its end yet.
+struct Open {
+    index: u32,
+    /// The index of its last child.
+    last: u32,
+}
+
+impl Open {
+    fn new(index: u32) -> Self {
+        Self { index, last: NONE }
+    }
+}
+
+impl Tree<'_> {
+    /// Puts a node behind the last child of the element around it, and answers its index.
+    fn append(&mut self, kind: Kind, text: Span, key: Key, around: Option<&mut Open>) -> u32 {
+        let index = self.nodes.len() as u32;
+        let mut parent = NONE;
+        if let Some(around) = around {
+            parent = around.index;
+            let last = std::mem::replace(&mut around.last, index);
+            if let Some(around) = self.nodes.get_mut(parent as usize) {
+                around.children.0 |= key.set().0;
+                if last == NONE {
+                    around.first = index;
+                }
+            }
+            if let Some(last) = self.nodes.get_mut(last as usize) {
+                last.next = index;
+            }
+        }
+        self.nodes.push(NodeData { parent, ..NodeData::new(kind, text, key) });
+        index
     }
 }
 

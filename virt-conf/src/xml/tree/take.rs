@@ -2,7 +2,7 @@
 
 use roxmltree::{NodeId, NodeType, StringStorage};
 
-use super::{AttributeData, Declared, Key, Kind, NONE, Names, NodeData, Span, Tree, UNESCAPED};
+use super::{AttributeData, Declared, Key, Kind, Names, Open, Span, Tree, UNESCAPED};
 use crate::xml::read::DEPTH_LIMIT;
 
 impl<'input> Tree<'input> {
@@ -17,11 +17,10 @@ impl<'input> Tree<'input> {
             attributes: Vec::with_capacity(expected),
             ..Self::default()
         };
-        // Every open element, its index here, and that of its last child.
-        let mut open: Vec<Open> = Vec::with_capacity(16);
+        let mut open: Vec<(NodeId, Open)> = Vec::with_capacity(16);
         for node in root.descendants() {
             let parent = node.parent().map(|parent| parent.id());
-            while open.last().is_some_and(|open| Some(open.id) != parent) {
+            while open.last().is_some_and(|(id, _)| Some(*id) != parent) {
                 open.pop();
             }
             tree.take(&node, &mut open);
@@ -30,12 +29,13 @@ impl<'input> Tree<'input> {
     }
 
     /// Takes what is kept of a node; nothing of one that nobody will miss.
-    fn take(&mut self, node: &roxmltree::Node<'_, 'input>, open: &mut Vec<Open>) {
+    fn take(&mut self, node: &roxmltree::Node<'_, 'input>, open: &mut Vec<(NodeId, Open)>) {
+        let around = open.last_mut().map(|(_, around)| around);
         match node.node_type() {
             NodeType::Element => {
                 let name = node.tag_name().name();
-                let index = self.append(Kind::Element, self.span(name), Key::of(name), open);
-                open.push(Open { id: node.id(), index, last: NONE });
+                let index = self.append(Kind::Element, self.span(name), Key::of(name), around);
+                open.push((node.id(), Open::new(index)));
                 if open.len() > DEPTH_LIMIT {
                     self.too_deep.get_or_insert(index);
                 }
@@ -63,17 +63,17 @@ impl<'input> Tree<'input> {
                 let alone = || node.prev_sibling().is_none() && node.next_sibling().is_none();
                 if !is_layout(text) || alone() {
                     let text = self.keep(text);
-                    self.append(Kind::Text, text, Key::NONE, open);
+                    self.append(Kind::Text, text, Key::NONE, around);
                 }
             }
             NodeType::Comment => {
                 let Some(text) = node.text_storage() else { return };
                 let text = self.keep(text);
-                self.append(Kind::Comment, text, Key::NONE, open);
+                self.append(Kind::Comment, text, Key::NONE, around);
             }
             NodeType::PI | NodeType::Root => {
                 let Some(pi) = node.pi() else { return };
-                let index = self.append(Kind::Instruction, self.span(pi.target), Key::NONE, open);
+                let index = self.append(Kind::Instruction, self.span(pi.target), Key::NONE, around);
                 let Some(value) = pi.value else { return };
                 if let Some(data) = self.nodes.get_mut(index as usize) {
                     (data.attributes, data.attribute_count) = (self.attributes.len() as u32, 1);
@@ -82,27 +82,6 @@ impl<'input> Tree<'input> {
                 self.attributes.push(AttributeData { name, key: Key::NONE, value });
             }
         }
-    }
-
-    /// Puts a node behind the last child of the innermost open element, and answers its index.
-    fn append(&mut self, kind: Kind, text: Span, key: Key, open: &mut [Open]) -> u32 {
-        let index = self.nodes.len() as u32;
-        let mut parent = NONE;
-        if let Some(around) = open.last_mut() {
-            parent = around.index;
-            let last = std::mem::replace(&mut around.last, index);
-            if let Some(around) = self.nodes.get_mut(parent as usize) {
-                around.children.0 |= key.set().0;
-                if last == NONE {
-                    around.first = index;
-                }
-            }
-            if let Some(last) = self.nodes.get_mut(last as usize) {
-                last.next = index;
-            }
-        }
-        self.nodes.push(NodeData { parent, ..NodeData::new(kind, text, key) });
-        index
     }
 
     /// Takes the namespaces that an element declares, and answers the number of its own.
@@ -152,14 +131,6 @@ impl<'input> Tree<'input> {
         let start = before.rfind(char::is_whitespace).map_or(name.start, |at| at as u32 + 1);
         Span { start, length: name.end() as u32 - start }
     }
-}
-
-/// An element that is being taken.
-struct Open {
-    id: NodeId,
-    index: u32,
-    /// The index of its last child.
-    last: u32,
 }
 
 /// Line breaks and blanks that only lay a document out.
