@@ -20,12 +20,23 @@ pub struct Kind {
     pub describe: Describe,
     /// The attribute that tells it from another kind whose root element has the same name.
     mark: Option<&'static str>,
-    /// Whether it says what a driver keeps to find a running object again.
-    status: bool,
+    /// What such a document says of an object.
+    view: View,
     read: fn(&str, &ParseOptions) -> Result<Tree>,
     check: fn(&str, &ParseOptions) -> Result<()>,
     write: fn(&Tree, FormatOptions) -> Result<String>,
     rewrite: fn(&str, ParseFlags, FormatFlags) -> Result<Rewritten>,
+}
+
+/// What documents of a kind say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    /// What an object is defined to be, or what a running one is.
+    Either,
+    /// Both of it at a time.
+    Both,
+    /// What a driver keeps to find a running object again.
+    Status,
 }
 
 /// What a document becomes when it is read and written.
@@ -38,7 +49,7 @@ pub struct Rewritten {
 }
 
 macro_rules! kinds {
-    ($($(#[doc = $doc:literal])* $model:ty $([$mark:literal])? $(=> $status:ident)? $(, $check:expr)?;)*) => {
+    ($($(#[doc = $doc:literal])* $model:ty $([$mark:literal])? $(=> $view:ident)? $(, $check:expr)?;)*) => {
         /// All of them: documents first, then parts that stand alone in calls that change an object.
         pub const KINDS: &[Kind] = &[$(Kind {
             root: <$model as Element>::NAME,
@@ -46,7 +57,7 @@ macro_rules! kinds {
             model: stringify!($model),
             describe: |shape| <$model>::describe(None, shape),
             mark: kinds!(@mark $($mark)?),
-            status: kinds!(@status $($status)?),
+            view: kinds!(@view $($view)?),
             read: |text, options| Tree::of(&xml::from_str::<$model>(text, options)?),
             check: kinds!(@check $model $(, $check)?),
             write: |tree, options| Ok(xml::to_string(&tree.to_model::<$model>()?, options)),
@@ -61,8 +72,8 @@ macro_rules! kinds {
     };
     (@mark) => { None };
     (@mark $mark:literal) => { Some($mark) };
-    (@status) => { false };
-    (@status status) => { true };
+    (@view) => { View::Either };
+    (@view $view:ident) => { View::$view };
     (@check $model:ty) => { |text, options| xml::from_str::<$model>(text, options).map(drop) };
     (@check $model:ty, $check:expr) => { $check };
 }
@@ -80,7 +91,7 @@ kinds! {
     /// A secret.
     Secret;
     /// A device of a host.
-    NodeDevice;
+    NodeDevice => Both;
     /// A backup of a running guest.
     DomainBackup;
     /// A moment since which the changes of a guest's disks are kept track of.
@@ -100,7 +111,7 @@ kinds! {
     /// Which types of storage pools a host can have.
     StoragePoolCapabilities;
     /// A running guest, and what its driver needs to find it again.
-    DomainStatus => status, |text, _| DomainStatus::from_xml(text, &crate::domain::Neutral).map(drop);
+    DomainStatus => Status, |text, _| DomainStatus::from_xml(text, &crate::domain::Neutral).map(drop);
     /// What both hosts tell each other while a guest migrates.
     MigrationCookie;
     /// A guest's processor, or a host's.
@@ -201,7 +212,7 @@ impl Kind {
     /// With libvirt's sentence and the place.
     pub fn read(&self, text: &str) -> Result<Tree> {
         let read = |flags| (self.read)(text, &ParseOptions::from(flags));
-        if self.status {
+        if self.view == View::Status {
             return read(DomainStatus::READ);
         }
         let flags = ParseFlags::NO_CAPACITY | ParseFlags::REDEFINE;
@@ -232,7 +243,11 @@ impl Kind {
     ///
     /// When the tree is no such document.
     pub fn write(&self, tree: &Tree) -> Result<String> {
-        let flags = if self.status { DomainStatus::WRITTEN } else { FormatFlags::SECURE };
+        let flags = match self.view {
+            View::Either => FormatFlags::SECURE,
+            View::Both => FormatFlags::SECURE | FormatFlags::STATUS,
+            View::Status => DomainStatus::WRITTEN,
+        };
         (self.write)(tree, flags.into())
     }
 
@@ -244,7 +259,7 @@ impl Kind {
     pub fn rewrite(&self, text: &str, inactive: bool) -> Result<Rewritten> {
         let (parse, format) = if inactive {
             (ParseFlags::INACTIVE, FormatFlags::INACTIVE)
-        } else if self.status {
+        } else if self.view == View::Status {
             return (self.rewrite)(text, DomainStatus::READ, DomainStatus::WRITTEN);
         } else {
             (ParseFlags::empty(), FormatFlags::empty())
@@ -323,6 +338,21 @@ mod tests {
         let kind = kind_of(text).unwrap();
         let text = kind.write(&kind.read(text).unwrap()).unwrap();
         assert!(text.contains("<disk "), "{text}");
+    }
+
+    #[test]
+    fn what_a_device_is_to_be_is_kept_when_nothing_runs() {
+        let device = "<device>
+  <name>mdev_a</name>
+  <path>/sys/devices/a</path>
+  <capability type='mdev'>
+    <type id='mtty-1'/>
+    <iommuGroup number='0'/>
+    <attr name='a' value='b'/>
+  </capability>
+</device>
+";
+        assert_eq!(written(device), device);
     }
 
     #[test]

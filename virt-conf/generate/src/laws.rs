@@ -2,6 +2,7 @@
 
 use virt_conf::convert::Whole;
 use virt_conf::document::Kind;
+use virt_conf::tree::Tree;
 
 /// Whether a text is one that libvirt itself writes differently the second time.
 type Applies = fn(&str) -> bool;
@@ -67,6 +68,10 @@ pub fn check(kind: &'static Kind, text: &str) {
     converted(Whole { kind, tree }, &written);
 }
 
+fn is_exception(text: &str) -> bool {
+    EXCEPTIONS.iter().any(|(applies, _)| applies(text))
+}
+
 fn refused_by_libvirt(error: &impl std::fmt::Display) -> bool {
     let sentence = error.to_string();
     REFUSED.iter().any(|(known, _)| sentence.contains(known))
@@ -82,7 +87,7 @@ fn rewritten(kind: &Kind, text: &str, inactive: bool) {
         panic!("what was written is refused: {error:#}\n{}", first.text);
     }
     let second = kind.rewrite(&first.text, inactive).expect("it was accepted a moment ago");
-    if !EXCEPTIONS.iter().any(|(applies, _)| applies(&first.text)) {
+    if !is_exception(&first.text) {
         assert_eq!(first.text, second.text, "writing is no fixed point");
     }
     let unknown = kind.unknown(&first.text).expect("it was accepted a moment ago");
@@ -95,4 +100,34 @@ fn converted(whole: Whole, written: &str) {
     let again: Whole = serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}\n{json}"));
     let text = whole.kind.write(&again.tree).unwrap_or_else(|error| panic!("{error:#}\n{json}"));
     assert_eq!(text, written, "JSON changes it: {json}");
+}
+
+/// What must hold of any two documents of a kind: what differs is all that has to be changed to make one of the other.
+///
+/// # Panics
+///
+/// When something does not hold.
+pub fn check_pair(kind: &Kind, before: &Tree, after: &Tree) {
+    if [before, after].into_iter().any(|tree| is_exception(&tree.to_xml().replace('"', "'"))) {
+        return;
+    }
+    for (from, to) in [(before, after), (after, before)] {
+        let changes = kind.diff(from, to);
+        let mut patched = from.clone();
+        if let Err(error) = changes.apply_to(&mut patched, kind.describe) {
+            panic!("what differs cannot be changed: {error:#}\n{changes}");
+        }
+        // In libvirt's order.
+        let patched = kind.read(&patched.to_xml()).unwrap_or_else(|error| panic!("{error:#}\n{changes}"));
+        let left = kind.diff(&patched, to);
+        assert!(left.is_empty(), "left over:\n{left}\nof:\n{changes}");
+        // Where order means nothing it may be another one.
+        let lines = |tree: &Tree| {
+            let text = kind.write(tree).unwrap_or_else(|error| panic!("{error:#}\n{changes}"));
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(lines(&patched), lines(to), "of:\n{changes}");
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 pub use fastrand::Rng;
 pub use feature::{features, places};
-pub use laws::check;
+pub use laws::{check, check_pair};
 pub use value::{Manner, value};
 use virt_conf::document::Kind;
 use virt_conf::tree::Tree;

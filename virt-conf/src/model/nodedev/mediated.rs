@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{MediatedSubCapability, NodeDeviceIommuGroup, unsupported};
-use crate::xml::{Error, ErrorDomain, Fields, Reader, Result, Shape, Writer, Xml};
+use crate::xml::{Error, ErrorDomain, Fields, FormatFlags, Reader, Result, Shape, Writer, Xml};
 
 /// A device of which no more is known than that it makes mediated devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -55,7 +55,8 @@ impl MdevCapability {
 }
 
 /// A part of a mediated device that may differ between its definition and what runs. A document is read as a definition,
-/// and written as what runs unless the inactive view is asked for; one rule, which no mark on a field says.
+/// and written as what runs unless the inactive view is asked for, or nothing runs and nothing is to be lost; one rule, which
+/// no mark on a field says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MdevViews<T> {
     /// What the next start uses.
@@ -64,7 +65,7 @@ pub struct MdevViews<T> {
     pub active: T,
 }
 
-impl<T: Fields + Default> Fields for MdevViews<T> {
+impl<T: Fields + Default + PartialEq> Fields for MdevViews<T> {
     fn read(reader: &Reader<'_, '_>) -> Result<Self> {
         Ok(Self { defined: T::read(reader)?, active: T::default() })
     }
@@ -72,7 +73,10 @@ impl<T: Fields + Default> Fields for MdevViews<T> {
     fn write_attrs(&self, _: &mut Writer) {}
 
     fn write_children(&self, writer: &mut Writer) {
-        let view = if writer.options().live() { &self.active } else { &self.defined };
+        let options = writer.options();
+        let runs = self.active != T::default();
+        let live = options.live() && (runs || !options.flags.contains(FormatFlags::STATUS));
+        let view = if live { &self.active } else { &self.defined };
         view.write_children(writer);
     }
 
