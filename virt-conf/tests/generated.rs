@@ -78,6 +78,19 @@ const ONCE_BROKEN: &[(&str, &str)] = &[
         "Domain",
         "<domain type='kvm'><name>a</name><memory>1</memory><iothreads>4294967295</iothreads><os><type>hvm</type></os></domain>",
     ),
+    // All controllers up to that number were set up.
+    (
+        "Domain",
+        "<domain type='kvm'><name>a</name><memory>1</memory><os><type>hvm</type></os><devices>\
+         <disk><source file='/x'/><target dev='sda' bus='scsi'/><address type='drive' controller='4294967295'/></disk>\
+         </devices></domain>",
+    ),
+    (
+        "Domain",
+        "<domain type='kvm'><name>a</name><memory>1</memory><os><type>hvm</type></os><devices>\
+         <hostdev type='scsi'><source><adapter name='scsi_host0'/><address bus='0' target='0' unit='0'/></source>\
+         <address type='drive' controller='4294967295'/></hostdev></devices></domain>",
+    ),
     // What declares a prefix was left behind when the element that has it became a text in JSON.
     (
         "Network",

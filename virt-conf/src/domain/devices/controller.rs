@@ -4,10 +4,13 @@ use super::Context;
 use crate::domain::way::Way as _;
 use crate::model::{
     CcidAddress, Channel, ChannelTarget, ConsoleTargetType, Controller, ControllerDriver, ControllerKind,
-    DeviceAddress, DeviceInfo, Devices, DiskBus, Domain, Hostdev, Hub, IdeController, Input, InputBus,
+    DeviceAddress, DeviceInfo, Devices, Disk, DiskBus, Domain, Hostdev, Hub, IdeController, Input, InputBus,
     NvmeController, PlainController, ScsiController, ScsiModel, UsbModel, VirtioSerialController,
 };
 use crate::xml::{Element as _, Error, ErrorCode, ErrorDomain, Result, Within};
+
+/// As many controllers as disks need whose names have three letters behind `sd`, and more.
+const MOST_IMPLIED: u32 = 4096;
 
 /// Whether this "controller" says that there is no USB.
 pub(super) fn is_usb_none(controller: &Controller) -> bool {
@@ -53,7 +56,7 @@ impl Devices {
     ///
     /// # Errors
     ///
-    /// When USB is switched off and on, or a companion has no master.
+    /// When USB is switched off and on, a companion has no master, or a device asks for a controller that no guest has.
     pub(super) fn settle_controllers(&mut self) -> Result<()> {
         for controller in &mut self.controllers {
             let first_port = match usb_model(controller) {
@@ -68,7 +71,7 @@ impl Devices {
         for controller in std::mem::take(&mut self.controllers) {
             self.insert_controller(controller);
         }
-        self.ensure_hostdev_controllers();
+        self.ensure_hostdev_controllers()?;
         self.number_controllers();
         Ok(())
     }
@@ -214,13 +217,30 @@ impl Devices {
         }
     }
 
-    fn ensure_disk_controllers(&mut self, bus: DiskBus, kind: &ControllerKind) {
-        let of_bus = self.disks.iter().filter(|disk| disk.target.bus == Some(bus));
-        let last =
-            of_bus.filter_map(|disk| disk.info.address.as_ref()?.drive()).map(|drive| drive.controller).max();
-        for index in last.into_iter().flat_map(|last| 0..=last) {
+    /// Adds what is missing of the controllers up to one of them, which a device asks for. Libvirt does that for whichever
+    /// number, until the memory is used up; a document must not choose how much that is.
+    ///
+    /// # Errors
+    ///
+    /// When the number is none that any guest has.
+    pub(super) fn ensure_controllers(&mut self, kind: &ControllerKind, last: u32) -> Result<()> {
+        if last >= MOST_IMPLIED {
+            let detail = format!("{} controller '{last}' needs more than {MOST_IMPLIED} others", kind.tag());
+            return Err(Error::new(ErrorCode::CONFIG_UNSUPPORTED, ErrorDomain::DOMAIN, detail));
+        }
+        for index in 0..=last {
             self.ensure_controller(kind.clone(), index);
         }
+        Ok(())
+    }
+
+    fn ensure_disk_controllers(&mut self, bus: DiskBus, kind: &ControllerKind) -> Result<()> {
+        let number = |disk: &Disk| Some(disk.info.address.as_ref()?.drive()?.controller);
+        let of_bus = self.disks.iter().enumerate().filter(|(_, disk)| disk.target.bus == Some(bus));
+        let numbers = of_bus.filter_map(|(at, disk)| Some((number(disk)?, at)));
+        let Some((last, at)) = numbers.max() else { return Ok(()) };
+        self.ensure_controllers(kind, last)
+            .map_err(|error| error.within("address/@controller").within_nth(Disk::NAME, at))
     }
 
     fn ensure_virtio_serial_controllers(&mut self) {
@@ -265,17 +285,21 @@ impl Devices {
 
 impl Domain {
     /// Adds the controllers that disks, channels, smart cards and SCSI host devices are plugged into.
-    pub(super) fn add_implicit_controllers(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// When one of them asks for a controller that no guest has.
+    pub(super) fn add_implicit_controllers(&mut self) -> Result<()> {
         let devices = &mut self.devices;
         let plain = PlainController::default;
-        devices.ensure_disk_controllers(DiskBus::Scsi, &ControllerKind::Scsi(ScsiController::default()));
-        devices.ensure_disk_controllers(DiskBus::Fdc, &ControllerKind::Fdc(plain()));
-        devices.ensure_disk_controllers(DiskBus::Ide, &ControllerKind::Ide(IdeController::default()));
-        devices.ensure_disk_controllers(DiskBus::Sata, &ControllerKind::Sata(plain()));
-        devices.ensure_disk_controllers(DiskBus::Nvme, &ControllerKind::Nvme(NvmeController::default()));
+        devices.ensure_disk_controllers(DiskBus::Scsi, &ControllerKind::Scsi(ScsiController::default()))?;
+        devices.ensure_disk_controllers(DiskBus::Fdc, &ControllerKind::Fdc(plain()))?;
+        devices.ensure_disk_controllers(DiskBus::Ide, &ControllerKind::Ide(IdeController::default()))?;
+        devices.ensure_disk_controllers(DiskBus::Sata, &ControllerKind::Sata(plain()))?;
+        devices.ensure_disk_controllers(DiskBus::Nvme, &ControllerKind::Nvme(NvmeController::default()))?;
         devices.ensure_virtio_serial_controllers();
         devices.ensure_smartcard_controllers();
-        devices.ensure_hostdev_controllers();
+        devices.ensure_hostdev_controllers()
     }
 
     /// Two controllers of one kind cannot have one number, except those of USB.

@@ -7,7 +7,7 @@ use crate::model::{
     ControllerKind, DeviceAddress, Devices, DiskBus, Domain, DriveAddress, Hostdev, HostdevKind, MdevModel,
     ScsiController, ScsiHostdevSource, ScsiModel, SubsystemDevice,
 };
-use crate::xml::{Error, ErrorCode, ErrorDomain, Result, Within};
+use crate::xml::{Element as _, Error, ErrorCode, ErrorDomain, Result, Within};
 
 /// The device on a bus that is handed over, if it is one.
 fn subsystem(hostdev: &Hostdev) -> Option<&SubsystemDevice> {
@@ -65,17 +65,21 @@ impl Devices {
     }
 
     /// A SCSI host device without a place is taken for one on the first controller.
-    pub(super) fn ensure_hostdev_controllers(&mut self) {
-        let scsi = self.hostdevs.iter().filter(|hostdev| is_scsi(hostdev));
+    ///
+    /// # Errors
+    ///
+    /// When one is on a controller that no guest has.
+    pub(super) fn ensure_hostdev_controllers(&mut self) -> Result<()> {
+        let scsi = self.hostdevs.iter().enumerate().filter(|(_, hostdev)| is_scsi(hostdev));
         let number = |hostdev: &Hostdev| match &hostdev.info.address {
             Some(DeviceAddress::Drive(place)) => place.controller,
             _ => 0,
         };
-        let numbers: Vec<u32> = scsi.map(number).collect();
-        let model = numbers.iter().find_map(|number| self.scsi_model(*number));
-        for index in numbers.into_iter().max().into_iter().flat_map(|last| 0..=last) {
-            self.ensure_controller(ControllerKind::Scsi(ScsiController { model }), index);
-        }
+        let numbers: Vec<(u32, usize)> = scsi.map(|(at, hostdev)| (number(hostdev), at)).collect();
+        let model = numbers.iter().find_map(|(number, _)| self.scsi_model(*number));
+        let Some((last, at)) = numbers.into_iter().max() else { return Ok(()) };
+        self.ensure_controllers(&ControllerKind::Scsi(ScsiController { model }), last)
+            .map_err(|error| error.within("address/@controller").within_nth(Hostdev::NAME, at))
     }
 }
 

@@ -58,8 +58,7 @@ impl Domain {
         self.reject_duplicate_controllers()?;
         self.reject_duplicate_panics()?;
         self.settle_videos()?;
-        self.add_implicit_controllers();
-        Ok(())
+        self.add_implicit_controllers()
     }
 
     fn each_device(&mut self, context: &Context<'_>) -> Result<()> {
