@@ -96,9 +96,7 @@ impl Domain {
         if self.name.contains('/') && !hooks.features().contains(Features::NAME_SLASH) {
             return Err(refuse(format!("name {} cannot contain '/'", self.name)).within("name"));
         }
-        if self.title.as_deref().is_some_and(|title| title.contains('\n')) {
-            return Err(refuse("Domain title can't contain newlines").within("title"));
-        }
+        Self::check_title(self.title.as_deref().unwrap_or_default()).within("title")?;
         self.uuid.get_or_insert_with(Uuid::new_v4);
         if let Some(generation) = &mut self.genid {
             generation.id.get_or_insert_with(Uuid::new_v4);

@@ -57,6 +57,11 @@ pub struct StorageAuth {
     pub secret: Option<SecretReference>,
 }
 
+impl SecretReference {
+    /// The kinds that there are.
+    pub(crate) const KINDS: [&'static str; 6] = ["none", "iscsi", "ceph", "volume", "tls", "vtpm"];
+}
+
 impl StorageAuth {
     fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
         let refuse = |detail: &str| Err(reader.error(ErrorCode::XML_ERROR, ErrorDomain::STORAGE, detail));
@@ -236,7 +241,7 @@ pub struct EncryptionIvgen {
 
 /// Cluster-wide SCSI reservations, through a helper process.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "reservations")]
+#[xml(name = "reservations", before_read = Reservations::check)]
 pub struct Reservations {
     /// Whether the helper is started with the guest.
     #[xml(attr)]
@@ -247,6 +252,31 @@ pub struct Reservations {
     /// Socket of a helper that is there already.
     #[xml(child)]
     pub source: Option<ReservationsSource>,
+}
+
+impl Reservations {
+    /// A helper that the host does not start has a socket, which is said in full wherever anything of it is said.
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let Some(managed) = reader.attr_text("managed") else {
+            return Err(reader.missing_attr(&[], "managed"));
+        };
+        let said = |name| Some(reader.attr_value(&["source"], name)).filter(|text| !text.is_empty());
+        let socket = [said("type"), said("path"), said("mode")];
+        let refuse = |detail: &str| Err(reader.error(ErrorCode::XML_ERROR, ErrorDomain::STORAGE, detail));
+        match socket {
+            [None, None, None] if managed != "no" => Ok(()),
+            [None, ..] => refuse("missing connection type for <reservations/>"),
+            [_, None, _] => refuse("missing path for <reservations/>"),
+            [.., None] => refuse("missing connection mode for <reservations/>"),
+            [Some(kind), ..] if kind != "unix" => {
+                refuse(&format!("unsupported connection type for <reservations/>: {kind}"))
+            }
+            [.., Some(mode)] if mode != "client" => {
+                refuse(&format!("unsupported connection mode for <reservations/>: {mode}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Socket of a reservations helper.

@@ -7,7 +7,7 @@ use crate::xml::{NonZero, Reader, Result, Xml, XmlValue};
 #[xml(name = "audio")]
 pub struct Audio {
     /// Number by which sound cards and displays name it, from 1, unique in the domain.
-    #[xml(attr, first, with = NonZero)]
+    #[xml(attr, first, with = NonZero, read_after = kind)]
     pub id: u32,
     /// Microseconds between two looks at the buffers; 0: the hypervisor's default.
     #[xml(attr = "timerPeriod", omit, with = NonZero)]

@@ -1,7 +1,7 @@
 //! `<controller>`: what disks, ports and other devices are plugged into.
 
 use super::{DeviceInfo, IoThreads, VirtioModel, VirtioOptions};
-use crate::error::unsupported;
+use crate::error::{refuse, unsupported};
 use crate::model::{Kib, Switch};
 use crate::xml::{Codec, Expected, Hex, Kind, NonNegative, Plain, Reader, Result, Xml, XmlValue};
 
@@ -341,8 +341,24 @@ pub struct PciTarget {
     #[xml(attr = "memReserve")]
     pub mem_reserve: Option<u64>,
     /// Guest NUMA node that devices below belong to.
-    #[xml(child_text)]
+    #[xml(child_text, with = GuestNode)]
     pub node: Option<u32>,
+}
+
+/// The number of a guest's NUMA node: one that is signed, and not negative.
+#[derive(Debug)]
+enum GuestNode {}
+
+impl Codec<u32> for GuestNode {
+    const KIND: Kind = Kind::Number { min: 0, max: i32::MAX as u64 };
+
+    fn parse(text: &str) -> std::result::Result<u32, Expected> {
+        let number = <NonNegative as Codec<i32>>::parse(text);
+        number.map(i32::cast_unsigned).map_err(|_| refuse("invalid NUMA node in target").into())
+    }
+    fn format(value: &u32, out: &mut String) {
+        <Plain as Codec<u32>>::format(value, out);
+    }
 }
 
 /// `type='xenbus'`.

@@ -6,7 +6,7 @@ use super::{
     DeviceInfo, HostPciAddress, Ip, NetworkHost, Route, ScsiGenericIo, StartupPolicy, Teaming, VirtioModel,
     YesOrNot,
 };
-use crate::model::{StorageAuth, Switch};
+use crate::model::{SecretReference, StorageAuth, Switch};
 use crate::xml::{Base, Expected, Hex, Reader, Result, Xml, XmlValue};
 
 /// A device of the host handed to the guest.
@@ -65,6 +65,10 @@ pub struct HostdevSubsystem {
 impl HostdevSubsystem {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
         let kind = reader.attr_text("type");
+        // A type that is missing, or that there is not, is the first thing to complain about.
+        if !matches!(kind, Some("usb" | "pci" | "scsi" | "scsi_host" | "mdev")) {
+            return Ok(());
+        }
         if reader.first("teaming").is_some() && kind != Some("pci") {
             return Err(reader.unsupported("teaming is only supported for pci hostdev devices"));
         }
@@ -105,6 +109,18 @@ impl HostdevSubsystem {
         }
         if reader.attr_text("rawio").is_some() && !scsi {
             return Err(reader.refuse("rawio is only supported for scsi host device"));
+        }
+        if let SubsystemDevice::Scsi(ScsiHostdev { source: ScsiHostdevSource::Iscsi(target), .. }) =
+            &self.device
+            && let Some(secret) = target.auth.as_ref().and_then(|auth| auth.secret.as_ref())
+        {
+            let kind = secret.kind.as_deref().unwrap_or("(null)");
+            if !SecretReference::KINDS.contains(&kind) {
+                return Err(reader.unsupported(format!("invalid secret type {kind}")));
+            }
+            if kind != "iscsi" {
+                return Err(reader.internal(format!("hostdev invalid secret type '{kind}'")));
+            }
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{DeviceInfo, VirtioDriver};
 use crate::error::refuse;
 use crate::model::{Bitmap, Kib};
-use crate::xml::{Hex, Reader, Result, Xml, XmlValue};
+use crate::xml::{Hex, Reader, Result, Value, Xml, XmlValue};
 
 /// Memory that is plugged into the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -39,6 +39,10 @@ pub struct MemoryDevice {
 
 impl MemoryDevice {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        // A model that there is not is the first thing to complain about.
+        if !reader.attr_text("model").is_some_and(|text| MemoryModel::parse(text).is_ok()) {
+            return Ok(());
+        }
         let Some(target) = reader.first("target") else {
             return Err(reader.refuse("missing <target> element for <memory> device"));
         };

@@ -83,7 +83,7 @@ pub struct Devices {
     #[xml(child)]
     pub inputs: Vec<Input>,
     /// Trusted platform modules.
-    #[xml(child)]
+    #[xml(child, read_after = cryptos)]
     pub tpms: Vec<Tpm>,
     /// Ways to look at the guest's display.
     #[xml(child, key = "@type")]
@@ -101,13 +101,13 @@ pub struct Devices {
     #[xml(child)]
     pub hostdevs: Vec<Hostdev>,
     /// USB ports for devices of whoever looks at the guest.
-    #[xml(child)]
+    #[xml(child, read_after = hubs)]
     pub redirected: Vec<RedirectedDevice>,
     /// Which devices may be plugged into those.
-    #[xml(child)]
+    #[xml(child, read_after = redirected)]
     pub redirection_filter: Option<RedirectionFilter>,
     /// USB hubs, in the order of the document.
-    #[xml(child)]
+    #[xml(child, read_after = nvram)]
     pub hubs: Vec<Hub>,
     /// What resets the guest when it hangs; x86 machines may have several.
     #[xml(child)]
@@ -131,7 +131,7 @@ pub struct Devices {
     #[xml(child)]
     pub memories: Vec<MemoryDevice>,
     /// Cryptographic accelerators.
-    #[xml(child)]
+    #[xml(child, read_after = rngs)]
     pub cryptos: Vec<Crypto>,
     /// What maps the guest's own devices to its memory: one, or several of ARM's (since 11.10); none: nothing does.
     #[xml(child)]

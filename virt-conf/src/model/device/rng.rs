@@ -1,7 +1,7 @@
 //! `<rng>`, `<crypto>`, `<vsock>`: small virtio devices.
 
 use super::{CharLog, CharSource, DeviceInfo, VirtioDriver, VirtioModel};
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{Reader, Result, Value, Xml, XmlValue};
 
 /// A source of random numbers for the guest.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -26,8 +26,9 @@ pub struct Rng {
 
 impl Rng {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
-        // A missing model is the first thing to complain about.
-        if reader.attr_text("model").is_some() && reader.all("backend").count() != 1 {
+        // A model that is missing, or that there is not, is the first thing to complain about.
+        let known = reader.attr_text("model").is_some_and(|text| VirtioModel::parse(text).is_ok());
+        if known && reader.all("backend").count() != 1 {
             return Err(reader.refuse("only one RNG backend is supported"));
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! `<memballoon>`, `<watchdog>`, `<panic>`, `<shmem>`, `<nvram>`, `<pstore>`, `<lease>`: devices of a few lines each.
 
 use super::{DeviceInfo, VirtioDriver};
-use crate::error::unsupported;
+use crate::error::{refuse, unsupported};
 use crate::model::{Kib, Mib, Switch};
-use crate::xml::{Reader, Result, Xml, XmlValue};
+use crate::xml::{Reader, Result, Value, Xml, XmlValue};
 
 /// A device through which the host takes memory from the guest and gives it back.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
@@ -228,7 +228,7 @@ pub struct NvramDevice {
 
 /// Storage where the guest's kernel leaves its last words.
 #[derive(Clone, Debug, PartialEq, Eq, Xml)]
-#[xml(name = "pstore")]
+#[xml(name = "pstore", before_read = PersistentStore::check)]
 pub struct PersistentStore {
     /// Which device.
     #[xml(attr)]
@@ -242,6 +242,26 @@ pub struct PersistentStore {
     /// Alias and address.
     #[xml(flatten)]
     pub info: DeviceInfo,
+}
+
+impl PersistentStore {
+    /// The size is looked for where it stands, in libvirt's sentences.
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        let known = |text| PersistentStoreBackend::parse(text).is_ok();
+        if !reader.attr_text("backend").is_some_and(known) {
+            return Ok(());
+        }
+        let size = reader.child_value(&[], "size");
+        if size.is_empty() {
+            return Err(reader.xml_error("missing element or attribute './size'"));
+        }
+        match <u64 as Value>::parse(&size) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                Err(reader.xml_error(format!("Invalid value '{size}' for element or attribute './size'")))
+            }
+        }
+    }
 }
 
 /// Devices for last words.
@@ -260,7 +280,7 @@ pub struct Lease {
     #[xml(child_text)]
     pub lockspace: Option<String>,
     /// Name of the lease, unique in the lockspace.
-    #[xml(child_text)]
+    #[xml(child_text, missing = refuse("Missing 'key' element for lease"))]
     pub key: String,
     /// Where the lease is kept.
     #[xml(child)]

@@ -27,7 +27,9 @@ use uuid::Uuid;
 use super::{Cpu, Devices, IoTune, Kib, SecurityLabel, Sysinfo};
 use crate::domain::keep_one_a_namespace;
 use crate::error::{internal, refuse, unsupported};
-use crate::xml::{Element, Error, Fields, Plain, RawElement, Reader, Result, Shape, Writer, Xml, XmlValue};
+use crate::xml::{
+    Codec, Element, Error, Expected, Fields, Plain, RawElement, Reader, Result, Shape, Writer, Xml, XmlValue,
+};
 
 /// A guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
@@ -59,7 +61,7 @@ pub struct Domain {
     #[xml(child)]
     pub genid: Option<GenerationId>,
     /// One line about it.
-    #[xml(child_text)]
+    #[xml(child_text, with = Title)]
     pub title: Option<String>,
     /// Any text about it.
     #[xml(child_text)]
@@ -80,7 +82,7 @@ pub struct Domain {
     #[xml(child, default)]
     pub blkiotune: Blkiotune,
     /// Limits on its memory.
-    #[xml(child, default)]
+    #[xml(child, default, read_after = memory_backing)]
     pub memtune: Memtune,
     /// What backs its memory.
     #[xml(child, default)]
@@ -101,7 +103,7 @@ pub struct Domain {
     #[xml(child, default)]
     pub default_iothread: DefaultIoThread,
     /// Limits that several disks share.
-    #[xml(child, default)]
+    #[xml(child, default, read_after = clock)]
     pub throttlegroups: ThrottleGroups,
     /// How much of the host's processors it gets.
     #[xml(child, default)]
@@ -116,7 +118,7 @@ pub struct Domain {
     #[xml(child, default)]
     pub resource: Resource,
     /// What its firmware tells it about its machine.
-    #[xml(child, key = "@type")]
+    #[xml(child, key = "@type", read_after = idmap)]
     pub sysinfos: Vec<Sysinfo>,
     /// The host's program that boots a paravirtualized guest.
     #[xml(child_text)]
@@ -128,16 +130,16 @@ pub struct Domain {
     #[xml(child, default)]
     pub os: Os,
     /// Which users of the host a container's users are; the same ones by default.
-    #[xml(child, default)]
+    #[xml(child, default, read_after = launch_security)]
     pub idmap: IdMap,
     /// What the machine and the hypervisor offer it.
     #[xml(child, default)]
     pub features: DomainFeatures,
     /// Its processor.
-    #[xml(child)]
+    #[xml(child, read_after = cputune)]
     pub cpu: Option<Cpu>,
     /// What time it is in it.
-    #[xml(child, default)]
+    #[xml(child, default, read_after = perf)]
     pub clock: Clock,
     /// What happens when it shuts itself down; `destroy` by default.
     #[xml(child_text = "on_poweroff", invalid = |text| unsupported(format!("unknown on_poweroff action: {text}")))]
@@ -161,10 +163,10 @@ pub struct Domain {
     #[xml(child, default)]
     pub devices: Devices,
     /// How it is confined, one entry a security driver; as the host is configured by default.
-    #[xml(child, key = "@model")]
+    #[xml(child, key = "@model", read_after = description)]
     pub seclabels: Vec<SecurityLabel>,
     /// Whether an s390 guest can wrap keys.
-    #[xml(child, default)]
+    #[xml(child, default, read_after = sysinfos)]
     pub keywrap: Keywrap,
     /// How it is guarded against its host.
     #[xml(child)]
@@ -296,11 +298,32 @@ impl Element for ThrottleGroup {
     const NAME: &'static str = "throttlegroup";
 }
 
+/// One line.
+enum Title {}
+
+impl Codec<String> for Title {
+    fn parse(text: &str) -> std::result::Result<String, Expected> {
+        Domain::check_title(text)?;
+        Ok(text.to_owned())
+    }
+    fn format(title: &String, out: &mut String) {
+        out.push_str(title);
+    }
+}
+
 fn no_type() -> Error {
     internal("missing domain type attribute")
 }
 
 impl Domain {
+    /// A title is one line.
+    pub(crate) fn check_title(title: &str) -> Result<()> {
+        match title.contains('\n') {
+            true => Err(refuse("Domain title can't contain newlines")),
+            false => Ok(()),
+        }
+    }
+
     fn refuse_repeated(reader: &Reader<'_, '_>) -> Result<()> {
         let single = [
             (Resource::NAME, "only one resource element is supported"),

@@ -3,8 +3,8 @@
 use super::{first_fault, internal, refuse_if, refuse_virtio_options, unsupported, wrong};
 use crate::model::{
     DeviceAddress, Disk, DiskBus, DiskDevice, DiskDriver, DiskModel, DiskSnapshot, DiskSource, Domain,
-    IoTune, NetworkDiskProtocol, ScsiGenericIo, SourceCommon, StartupPolicy, StorageAuth, StorageFormat,
-    ThrottleFilters,
+    IoTune, NetworkDiskProtocol, ScsiGenericIo, SecretReference, SourceCommon, StartupPolicy, StorageAuth,
+    StorageFormat, ThrottleFilters,
 };
 use crate::xml::{Result, Within};
 
@@ -120,10 +120,9 @@ fn validate_auth(disk: &Disk, auth: &StorageAuth) -> Result<()> {
                 .within("source/auth"));
         }
     };
-    let known = ["none", "iscsi", "ceph", "volume", "tls", "vtpm"];
     match secret.kind.as_deref() {
         Some(kind) if kind == wanted => Ok(()),
-        Some(kind) if known.contains(&kind) => {
+        Some(kind) if SecretReference::KINDS.contains(&kind) => {
             Err(unsupported(format!("invalid secret type '{kind}'")).within("source/auth/secret/@type"))
         }
         kind => Err(unsupported(format!("unknown secret type '{}'", kind.unwrap_or("<null>")))

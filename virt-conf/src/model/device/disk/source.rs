@@ -206,7 +206,7 @@ pub enum SliceType {
 
 /// Where a qcow2 image keeps its data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Xml)]
-#[xml(name = "dataStore")]
+#[xml(name = "dataStore", before_read = DataStore::check, after_read = DataStore::settle)]
 pub struct DataStore {
     /// Format of the data, always raw.
     #[xml(child)]
@@ -214,6 +214,25 @@ pub struct DataStore {
     /// Where it is.
     #[xml(flatten)]
     pub source: DiskSource,
+}
+
+impl DataStore {
+    fn check(reader: &Reader<'_, '_>) -> Result<()> {
+        if reader.attr_text("type").is_none() {
+            return Err(reader.missing_attr(&[], "type"));
+        }
+        if reader.attr_value(&["format"], "type").is_empty() {
+            return Err(reader.refuse("missing data file store format"));
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, reader: &Reader<'_, '_>) -> Result<()> {
+        match reader.first("source") {
+            Some(_) => Ok(()),
+            None => Err(reader.refuse("missing disk data file store source")),
+        }
+    }
 }
 
 /// `type='file'`.
