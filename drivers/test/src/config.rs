@@ -5,52 +5,32 @@ use std::path::{Path, PathBuf};
 use roxmltree::{Document, Node as Element};
 use uuid::Uuid;
 use virt_conf::model::Domain;
+use virt_conf::xml::{ParseFlags, ParseOptions};
 use virt_core::driver::{DomainState, Error, ErrorCode, ErrorDomain, NodeInfo, Result};
 
 use crate::definition::{self, Definition};
-use crate::engine::{Beginning, Node};
-use crate::{caps, error};
+use crate::engine::{Beginning, Devices, Network, Node, Object, Objects, Pool, later};
+use crate::{caps, defaults, error};
 
 /// The namespace of this driver's own elements in a domain.
 const NAMESPACE: &str = "http://libvirt.org/schemas/domain/test/1.0";
 
-/// The guest of the default host.
-const DEFAULT_GUEST: &str = "
-<domain type='test'>
-  <name>test</name>
-  <uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>
-  <memory>8388608</memory>
-  <currentMemory>2097152</currentMemory>
-  <vcpu>2</vcpu>
-  <os>
-    <type>hvm</type>
-  </os>
-  <devices>
-    <disk type='file' device='disk'>
-      <source file='/guest/diskimage1'/>
-      <target dev='vda' bus='virtio'/>
-      <address type='pci' domain='0x0000' bus='0x01' slot='0x00' function='0x0'/>
-    </disk>
-    <interface type='network'>
-      <mac address='aa:bb:cc:dd:ee:ff'/>
-      <source network='default'/>
-      <target dev='testnet0'/>
-      <address type='pci' domain='0x0000' bus='0x00' slot='0x01' function='0x0'/>
-    </interface>
-    <memballoon model='virtio'>
-      <address type='pci' domain='0x0000' bus='0x00' slot='0x02' function='0x0'/>
-    </memballoon>
-  </devices>
-</domain>";
-
-/// Its name and UUID, as they stand there.
+/// The name and UUID of the guest, as they stand there.
 const DEFAULT_NAME: &str = "test";
 const DEFAULT_UUID: Uuid = Uuid::from_u128(0x6695_eb01_f6a4_8304_79aa_97f2_502e_193f);
 
 /// The default host, with its guest running.
 pub(crate) fn default_node() -> Result<Node> {
-    let node = Node::new(caps::node_info(), true);
-    let read = || definition::read(DEFAULT_GUEST, false);
+    let mut node = Node::new(caps::node_info(), true);
+    node.networks = later(|| filled(|networks| add_network(networks, defaults::NETWORK)));
+    node.pools = later(|| filled(|pools| add_pool(pools, defaults::POOL).map(drop)));
+    node.devices = later(|| {
+        let devices = Devices::default();
+        let added = defaults::DEVICES.into_iter().try_for_each(|xml| add_device(&devices, xml));
+        added.unwrap_or_else(|error| log::error!("the default devices: {error}"));
+        devices
+    });
+    let read = || definition::read(defaults::GUEST, false);
     let later = Definition::later(move || {
         read().unwrap_or_else(|error| {
             log::error!("the default guest: {error}");
@@ -59,6 +39,32 @@ pub(crate) fn default_node() -> Result<Node> {
     });
     node.begin_with(DEFAULT_NAME, DEFAULT_UUID, later, RUNNING)?;
     Ok(node)
+}
+
+/// A table with something in it from the beginning; nobody looks at most of them, and then they are not read.
+fn filled<T: Object>(fill: impl FnOnce(&Objects<T>) -> Result<()>) -> Objects<T> {
+    let objects = Objects::default();
+    fill(&objects).unwrap_or_else(|error| log::error!("a default {}: {error}", T::KIND));
+    objects
+}
+
+fn add_network(networks: &Objects<Network>, xml: &str) -> Result<()> {
+    let network = virt_conf::model::Network::from_xml(xml, &ParseOptions::from(ParseFlags::INACTIVE))?;
+    let uuid = network.uuid.unwrap_or_else(Uuid::new_v4);
+    networks.begin_with(&network.name.clone(), uuid, network)
+}
+
+/// Answers its UUID.
+fn add_pool(pools: &Objects<Pool>, xml: &str) -> Result<Uuid> {
+    let pool: virt_conf::model::StoragePool = xml.parse()?;
+    let uuid = pool.uuid.unwrap_or_else(Uuid::new_v4);
+    pools.begin_with(&pool.name.clone(), uuid, pool)?;
+    Ok(uuid)
+}
+
+fn add_device(devices: &Devices, xml: &str) -> Result<()> {
+    devices.begin_with(xml.parse()?);
+    Ok(())
 }
 
 const RUNNING: Beginning = Beginning { state: DomainState::Running, transient: false, managed_save: false };
@@ -73,18 +79,37 @@ pub(crate) fn node_from_file(path: &Path) -> Result<Node> {
         return Err(refuse(format!("expecting root element of 'node', not '{name}'"), ErrorDomain::XML));
     }
     let node = Node::new(node_info(root)?, false);
-    for element in children(root, "domain") {
-        // A domain stands in the document itself or in a file that it names.
+    each(root, path, "domain", |element| begin(&node, element))?;
+    each(root, path, "network", |element| add_network(&node.networks, &standing_alone(element)))?;
+    each(root, path, "pool", |element| {
+        let pool = add_pool(&node.pools, &standing_alone(element))?;
+        each(element, path, "volume", |volume| {
+            let volume = standing_alone(volume).parse()?;
+            node.pools.write().change(pool, |pool| pool.begin_with(volume))
+        })
+    })?;
+    each(root, path, "device", |element| add_device(&node.devices, &standing_alone(element)))?;
+    Ok(node)
+}
+
+/// Every element of this name, which stands in the document itself or in a file that it names.
+fn each(
+    parent: Element<'_, '_>,
+    path: &Path,
+    name: &'static str,
+    mut work: impl FnMut(Element<'_, '_>) -> Result<()>,
+) -> Result<()> {
+    for element in children(parent, name) {
         match element.attribute("file") {
-            None => begin(&node, element)?,
+            None => work(element)?,
             Some(file) => {
                 let path = beside(path, file);
                 let text = read(&path)?;
-                begin(&node, parse(&text, &path)?.root_element())?;
+                work(parse(&text, &path)?.root_element())?;
             }
         }
     }
-    Ok(node)
+    Ok(())
 }
 
 /// A relative path counts from the directory of the document that has it.
@@ -200,7 +225,7 @@ mod tests {
 
     #[test]
     fn the_default_guest_is_who_it_is_said_to_be() {
-        let domain = definition::read(DEFAULT_GUEST, true).unwrap();
+        let domain = definition::read(defaults::GUEST, true).unwrap();
         assert_eq!((&*domain.name, domain.uuid), (DEFAULT_NAME, Some(DEFAULT_UUID)));
     }
 }

@@ -3,27 +3,41 @@
 pub(crate) mod devices;
 mod events;
 mod guest;
-mod guests;
+mod managed;
 mod metadata;
+mod network;
+mod node_device;
+pub(crate) mod pool;
+pub(crate) mod port;
+mod secret;
+mod table;
 mod tuning;
+mod volume;
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::LazyLock;
 
 use uuid::Uuid;
 use virt_conf::model::Domain;
 use virt_core::driver::{
-    DefinedDetail, DomainIdentity, DomainState, DomainSummary, ErrorDomain, LifecycleEvent, ListDomains,
-    NodeInfo, Result, ShutoffReason, StoppedDetail, UndefinedDetail,
+    DefinedDetail, DomainIdentity, DomainState, DomainSummary, ErrorDomain, Event, LifecycleEvent,
+    ListDomains, NodeInfo, Result, ShutoffReason, StoppedDetail, UndefinedDetail,
 };
 
 pub(crate) use devices::Wanted;
-pub(crate) use events::Reader;
+pub(crate) use events::{Happening, Reader};
 pub(crate) use guest::Guest;
+pub(crate) use managed::Living;
+pub(crate) use metadata::read_metadata;
+pub(crate) use network::Network;
+pub(crate) use node_device::{Device, Devices};
+pub(crate) use pool::Pool;
+pub(crate) use secret::Secret;
+pub(crate) use table::{Object, Objects};
+pub(crate) use volume::Volume;
 
 use crate::definition::Definition;
 use crate::error;
-use events::{EventLog, Occurrence};
-use guests::Guests;
+use events::Occurrence;
 
 /// A simulated host.
 #[derive(Debug)]
@@ -32,8 +46,19 @@ pub(crate) struct Node {
     pub(crate) info: NodeInfo,
     /// Whether its NUMA nodes are described.
     pub(crate) has_cells: bool,
-    guests: RwLock<Guests>,
-    events: Arc<EventLog>,
+    guests: Objects<Guest>,
+    pub(crate) networks: Later<Objects<Network>>,
+    pub(crate) pools: Later<Objects<Pool>>,
+    pub(crate) devices: Later<Devices>,
+    pub(crate) secrets: Objects<Secret>,
+}
+
+/// Something that is made when somebody first looks at it.
+pub(crate) type Later<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
+/// What `make` will answer.
+pub(crate) fn later<T>(make: impl FnOnce() -> T + Send + 'static) -> Later<T> {
+    LazyLock::new(Box::new(make))
 }
 
 /// What a guest is when a host begins to exist.
@@ -48,9 +73,17 @@ pub(crate) struct Beginning {
 }
 
 impl Node {
-    /// A host without guests.
+    /// A host with nothing on it.
     pub(crate) fn new(info: NodeInfo, has_cells: bool) -> Self {
-        Self { info, has_cells, guests: RwLock::default(), events: Arc::default() }
+        Self {
+            info,
+            has_cells,
+            guests: Objects::default(),
+            networks: later(Objects::default),
+            pools: later(Objects::default),
+            devices: later(Devices::default),
+            secrets: Objects::default(),
+        }
     }
 
     /// Adds a guest that was there from the beginning; nobody is told.
@@ -61,13 +94,13 @@ impl Node {
         definition: Definition,
         beginning: Beginning,
     ) -> Result<()> {
-        let mut guests = self.write();
+        let mut guests = self.guests.write();
         if guests.owner_of(name, uuid)?.is_some() {
             return Err(error::invalid(format!("domain '{name}' is already active")));
         }
         let mut guest = Guest::defined(uuid, name, definition.clone());
         if beginning.state.is_active() {
-            guest.run_as(guests.next_id(), Some(definition), beginning.state, 0);
+            guest.run_as(guests.next_number(), Some(definition), beginning.state, 0);
         }
         if beginning.transient {
             guest.config = None;
@@ -79,7 +112,7 @@ impl Node {
 
     /// The guests that `filter` asks for.
     pub(crate) fn list(&self, filter: ListDomains) -> Vec<DomainSummary> {
-        let guests = self.read();
+        let guests = self.guests.read();
         let summaries = guests.iter().map(Guest::summary);
         if filter.is_empty() {
             return summaries.collect();
@@ -88,26 +121,26 @@ impl Node {
     }
 
     pub(crate) fn lookup_by_name(&self, name: &str) -> Result<DomainIdentity> {
-        self.read().with_name(name).map(Guest::identity).ok_or_else(error::no_domain)
+        self.guests.read().with_name(name).map(Guest::identity).ok_or_else(error::no_domain)
     }
 
     pub(crate) fn lookup_by_uuid(&self, uuid: Uuid) -> Result<DomainIdentity> {
-        self.read().with_uuid(uuid).map(Guest::identity).ok_or_else(error::no_domain)
+        self.guests.read().with_uuid(uuid).map(Guest::identity).ok_or_else(error::no_domain)
     }
 
     pub(crate) fn lookup_by_id(&self, id: u32) -> Result<DomainIdentity> {
-        self.read().with_id(id).map(Guest::identity).ok_or_else(error::no_domain)
+        self.guests.read().with_number(id).map(Guest::identity).ok_or_else(error::no_domain)
     }
 
     /// Asks a guest something.
     pub(crate) fn ask<T>(&self, uuid: Uuid, question: impl FnOnce(&Guest) -> T) -> Result<T> {
-        self.read().by_uuid(uuid).map(question)
+        self.guests.ask(uuid, question)
     }
 
     /// Gives a guest a definition: a new one, or another for its next start.
     pub(crate) fn define(&self, domain: Domain) -> Result<DomainIdentity> {
         let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
-        let mut guests = self.write();
+        let mut guests = self.guests.write();
         let name = domain.name.clone();
         let definition = Definition::from(domain);
         let detail = if guests.owner_of(&name, uuid)?.is_none() {
@@ -121,10 +154,10 @@ impl Node {
             })?;
             DefinedDetail::Updated
         };
-        let identity = guests.by_uuid(uuid)?.identity();
+        let guest = guests.by_uuid(uuid)?;
         let defined = Occurrence::lifecycle(LifecycleEvent::Defined, detail.number());
-        self.events.publish(&identity, vec![defined]);
-        Ok(identity)
+        self.guests.tell(guest, vec![defined]);
+        Ok(guest.identity())
     }
 
     /// Takes a guest's definition away; `managed_save`: its managed save image too.
@@ -142,7 +175,7 @@ impl Node {
 
     /// Gives an inactive guest another name.
     pub(crate) fn rename(&self, uuid: Uuid, name: &str) -> Result<()> {
-        let mut guests = self.write();
+        let mut guests = self.guests.write();
         let before = guests.by_uuid(uuid)?.identity();
         if before.name == name {
             return Err(error::invalid("Can't rename domain to itself"));
@@ -160,32 +193,31 @@ impl Node {
             }
             Ok(())
         })?;
-        let renamed = |event, detail| vec![Occurrence::lifecycle(event, detail)];
-        let undefined = renamed(LifecycleEvent::Undefined, UndefinedDetail::Renamed.number());
-        self.events.publish(&before, undefined);
-        let defined = renamed(LifecycleEvent::Defined, DefinedDetail::Renamed.number());
-        self.events.publish(&guests.by_uuid(uuid)?.identity(), defined);
+        let undefined = Occurrence::lifecycle(LifecycleEvent::Undefined, UndefinedDetail::Renamed.number());
+        let defined = Occurrence::lifecycle(LifecycleEvent::Defined, DefinedDetail::Renamed.number());
+        let after = guests.by_uuid(uuid)?.identity();
+        self.guests.publish(vec![undefined.to(before), defined.to(after)]);
         Ok(())
     }
 
     /// Starts a defined guest.
     pub(crate) fn start(&self, uuid: Uuid, paused: bool) -> Result<DomainIdentity> {
-        let mut guests = self.write();
+        let mut guests = self.guests.write();
         let guest = guests.by_uuid(uuid)?;
         if guest.is_active() {
             return Err(guest.already_running());
         }
-        let id = guests.next_id();
+        let id = guests.next_number();
         let occurrences = guests.change(uuid, |guest| Ok(guest.start(id, None, paused)))?;
-        let identity = guests.by_uuid(uuid)?.identity();
-        self.events.publish(&identity, occurrences);
-        Ok(identity)
+        let guest = guests.by_uuid(uuid)?;
+        self.guests.tell(guest, occurrences);
+        Ok(guest.identity())
     }
 
     /// Starts a guest that is not defined, or a defined one in another shape this once.
     pub(crate) fn start_transient(&self, domain: Domain, paused: bool) -> Result<DomainIdentity> {
         let uuid = domain.uuid.unwrap_or_else(Uuid::new_v4);
-        let mut guests = self.write();
+        let mut guests = self.guests.write();
         match guests.owner_of(&domain.name, uuid)? {
             Some(guest) if guest.is_active() => {
                 return Err(error::invalid(format!("domain '{}' is already active", domain.name)));
@@ -193,11 +225,11 @@ impl Node {
             Some(_) => {}
             None => guests.add(Guest::transient(uuid, &domain.name)),
         }
-        let id = guests.next_id();
+        let id = guests.next_number();
         let occurrences = guests.change(uuid, |guest| Ok(guest.start(id, Some(domain), paused)))?;
-        let identity = guests.by_uuid(uuid)?.identity();
-        self.events.publish(&identity, occurrences);
-        Ok(identity)
+        let guest = guests.by_uuid(uuid)?;
+        self.guests.tell(guest, occurrences);
+        Ok(guest.identity())
     }
 
     pub(crate) fn shut_down(&self, uuid: Uuid) -> Result<()> {
@@ -266,27 +298,13 @@ impl Node {
     }
 
     /// What happens from now on, or from the event of this number on.
-    pub(crate) fn subscribe(&self, from: Option<u64>) -> Result<Reader> {
-        self.events.subscribe(from)
+    pub(crate) fn subscribe(&self, from: Option<u64>) -> Result<Reader<Event>> {
+        self.guests.subscribe(from)
     }
 
     /// Changes a guest, and tells what happened, under the identity it has afterwards.
     fn change(&self, uuid: Uuid, change: impl FnOnce(&mut Guest) -> Result<Vec<Occurrence>>) -> Result<()> {
-        let mut guests = self.write();
-        guests.change(uuid, |guest| {
-            let occurrences = change(guest)?;
-            self.events.publish(&guest.identity(), occurrences);
-            Ok(())
-        })
-    }
-
-    /// Every change is whole before it can panic, so a poisoned lock is as good as any.
-    fn read(&self) -> RwLockReadGuard<'_, Guests> {
-        self.guests.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Guests> {
-        self.guests.write().unwrap_or_else(PoisonError::into_inner)
+        self.guests.change(uuid, change)
     }
 }
 

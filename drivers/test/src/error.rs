@@ -2,17 +2,11 @@
 
 use std::path::Path;
 
-use uuid::Uuid;
 use virt_core::driver::{Error, ErrorCode, ErrorDomain};
 
 /// Nothing of this name or number.
 pub(crate) fn no_domain() -> Error {
     Error::bare(ErrorCode::NO_DOMAIN, ErrorDomain::TEST)
-}
-
-/// A handle to a domain that is gone.
-pub(crate) fn gone(uuid: Uuid) -> Error {
-    Error::new(ErrorCode::NO_DOMAIN, ErrorDomain::TEST, format!("no domain with matching uuid '{uuid}'"))
 }
 
 /// The domain's state, or its kind, does not allow this.
@@ -30,9 +24,14 @@ pub(crate) fn misuse(sentence: impl Into<String>) -> Error {
     Error::verbatim(ErrorCode::INVALID_ARG, ErrorDomain::DOMAIN, sentence)
 }
 
-/// A name or a UUID that belongs to another domain.
-pub(crate) fn taken(sentence: impl AsRef<str>) -> Error {
-    Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::DOMAIN, sentence)
+/// The state of something else does not allow this.
+pub(crate) fn state(domain: ErrorDomain, sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::OPERATION_INVALID, domain, sentence)
+}
+
+/// This would be in somebody's way.
+pub(crate) fn failed(domain: ErrorDomain, sentence: impl AsRef<str>) -> Error {
+    Error::new(ErrorCode::OPERATION_FAILED, domain, sentence)
 }
 
 /// What libvirt's test driver calls an internal error although the caller is at fault.

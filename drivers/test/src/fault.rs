@@ -1,5 +1,7 @@
-//! Faults on demand, for programs that want to see what they do about them: `?fault=METHOD,..` in the URI.
+//! Faults on demand, for programs that want to see what they do about them: `?fault=METHOD,..` in the URI, or
+//! `?faults=FILE` with one such fault a line.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -26,10 +28,24 @@ struct Fault {
 }
 
 /// The faults that a URI asks for, `fault=METHOD` and any of `code=NUMBER`, `delay=MILLISECONDS`, `after=CALLS`,
-/// `times=CALLS` and `panic`, separated by commas, as often as there is need; nothing where it asks for none.
+/// `times=CALLS` and `panic`, separated by commas, as often as there is need; nothing where it asks for none. The lines of
+/// a file that `faults=FILE` names are such faults too; empty ones and those that begin with `#` are none.
 pub(crate) fn asked_for(uri: &Uri) -> Result<Option<Watch>> {
-    let wanted = uri.parameters().iter().filter(|(name, _)| name == "fault");
-    let faults = wanted.map(|(_, words)| Fault::parse(words)).collect::<Result<Vec<_>>>()?;
+    let mut faults = Vec::new();
+    for (name, value) in uri.parameters() {
+        match name.as_str() {
+            "fault" => faults.push(Fault::parse(value)?),
+            "faults" => {
+                let path = Path::new(value);
+                let text = std::fs::read_to_string(path).map_err(|error| error::file(path, error))?;
+                let lines = text.lines().map(str::trim);
+                for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+                    faults.push(Fault::parse(line)?);
+                }
+            }
+            _ => {}
+        }
+    }
     if faults.is_empty() {
         return Ok(None);
     }

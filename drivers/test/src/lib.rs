@@ -3,6 +3,7 @@
 mod caps;
 mod config;
 mod console;
+mod defaults;
 mod definition;
 mod driver;
 mod engine;

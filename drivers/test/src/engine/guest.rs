@@ -10,11 +10,12 @@ use virt_conf::model::{Channel, ChannelTarget, Domain, LifecycleAction};
 use virt_conf::xml::FormatFlags;
 use virt_core::driver::{
     CrashedDetail, CrashedReason, DomainIdentity, DomainInfo, DomainState, DomainStatus, DomainSummary,
-    Error, LifecycleEvent, PausedReason, Result, ResumedDetail, RunningReason, ShutdownDetail, ShutoffReason,
-    StartedDetail, StoppedDetail, SuspendedDetail,
+    Error, ErrorCode, ErrorDomain, Event, LifecycleEvent, PausedReason, Result, ResumedDetail, RunningReason,
+    ShutdownDetail, ShutoffReason, StartedDetail, StoppedDetail, SuspendedDetail,
 };
 
 use super::events::Occurrence;
+use super::table::Object;
 use crate::console::Port;
 use crate::definition::{self, Definition};
 use crate::error;
@@ -50,6 +51,34 @@ pub(super) struct Run {
     since: Instant,
 }
 
+impl Object for Guest {
+    type Happening = Occurrence;
+    type Event = Event;
+    const KIND: &'static str = "domain";
+    const ABSENT: ErrorCode = ErrorCode::NO_DOMAIN;
+    const DOMAIN: ErrorDomain = ErrorDomain::DOMAIN;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn uuid(&self) -> Uuid {
+        self.uuid
+    }
+
+    fn tell(&self, happening: Occurrence) -> Event {
+        happening.to(self.identity())
+    }
+
+    fn number(&self) -> Option<u32> {
+        self.id()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.run.is_none() && self.config.is_none()
+    }
+}
+
 impl Guest {
     /// A guest that is defined and does not run.
     pub(super) fn defined(uuid: Uuid, name: &str, definition: Definition) -> Self {
@@ -80,10 +109,6 @@ impl Guest {
 
     pub(crate) fn is_active(&self) -> bool {
         self.run.is_some()
-    }
-
-    pub(super) fn is_gone(&self) -> bool {
-        self.run.is_none() && self.config.is_none()
     }
 
     pub(crate) fn status(&self) -> DomainStatus {

@@ -1,7 +1,7 @@
-//! Titles, descriptions and applications' elements of a guest.
+//! Titles, descriptions and applications' elements of guests and networks.
 
 use uuid::Uuid;
-use virt_conf::model::Domain;
+use virt_conf::model::{Domain, Network};
 use virt_core::driver::{
     Affect, Error, ErrorCode, ErrorDomain, EventKind, MetadataChange, MetadataKind, Result, TypedParameter,
 };
@@ -9,6 +9,76 @@ use virt_core::driver::{
 use super::events::Occurrence;
 use super::{Guest, Node};
 use crate::error;
+
+/// A document that has them.
+pub(crate) trait Described {
+    /// What says that one is not there, and who says it.
+    const ABSENT: (ErrorCode, ErrorDomain);
+
+    fn title(&mut self) -> &mut Option<String>;
+    fn description(&mut self) -> &mut Option<String>;
+    fn texts(&self) -> (Option<&str>, Option<&str>);
+    fn element(&self, namespace: &str) -> Option<String>;
+    fn set_element(&mut self, prefix: &str, namespace: &str, xml: &str) -> Result<()>;
+    fn remove_element(&mut self, namespace: &str);
+}
+
+macro_rules! described {
+    ($($document:ty: $code:ident $domain:ident;)*) => {$(
+        impl Described for $document {
+            const ABSENT: (ErrorCode, ErrorDomain) = (ErrorCode::$code, ErrorDomain::$domain);
+
+            fn title(&mut self) -> &mut Option<String> {
+                &mut self.title
+            }
+
+            fn description(&mut self) -> &mut Option<String> {
+                &mut self.description
+            }
+
+            fn texts(&self) -> (Option<&str>, Option<&str>) {
+                (self.title.as_deref(), self.description.as_deref())
+            }
+
+            fn element(&self, namespace: &str) -> Option<String> {
+                self.metadata_element(namespace)
+            }
+
+            fn set_element(&mut self, prefix: &str, namespace: &str, xml: &str) -> Result<()> {
+                self.set_metadata_element(prefix, namespace, xml)
+            }
+
+            fn remove_element(&mut self, namespace: &str) {
+                self.remove_metadata_element(namespace);
+            }
+        }
+    )*};
+}
+described! {
+    Domain: NO_DOMAIN_METADATA DOMAIN;
+    Network: NO_NETWORK_METADATA NETWORK;
+}
+
+/// The text or the element.
+pub(crate) fn read_metadata<D: Described>(
+    document: &D,
+    kind: MetadataKind,
+    namespace: Option<&str>,
+) -> Result<String> {
+    let (title, description) = document.texts();
+    let found = match (kind, namespace) {
+        (MetadataKind::Title, _) => title.map(str::to_owned),
+        (MetadataKind::Description, _) => description.map(str::to_owned),
+        (MetadataKind::Element, Some(namespace)) => document.element(namespace),
+        (MetadataKind::Element, None) => {
+            return Err(error::misuse("uri in virDomainGetMetadata must not be NULL"));
+        }
+        (MetadataKind::Unknown(number), _) => return Err(unknown(number)),
+        _ => None,
+    };
+    let (code, domain) = D::ABSENT;
+    found.ok_or_else(|| Error::new(code, domain, "Requested metadata element is not present"))
+}
 
 impl Guest {
     /// The text or the element, of what runs or of the definition.
@@ -18,32 +88,19 @@ impl Guest {
         namespace: Option<&str>,
         affect: Affect,
     ) -> Result<String> {
-        let domain = self.view(affect)?;
-        let found = match (kind, namespace) {
-            (MetadataKind::Title, _) => domain.title.clone(),
-            (MetadataKind::Description, _) => domain.description.clone(),
-            (MetadataKind::Element, Some(namespace)) => domain.metadata_element(namespace),
-            (MetadataKind::Element, None) => {
-                return Err(error::misuse("uri in virDomainGetMetadata must not be NULL"));
-            }
-            (MetadataKind::Unknown(number), _) => return Err(unknown(number)),
-            _ => None,
-        };
-        let absent = "Requested metadata element is not present";
-        found.ok_or_else(|| Error::new(ErrorCode::NO_DOMAIN_METADATA, ErrorDomain::DOMAIN, absent))
+        read_metadata(self.view(affect)?, kind, namespace)
     }
 }
 
 impl Node {
     /// Sets or removes a text or an element.
     pub(crate) fn set_metadata(&self, uuid: Uuid, change: &MetadataChange, affect: Affect) -> Result<()> {
-        check(change)?;
         self.change(uuid, |guest| {
             let affect = guest.affected(affect)?;
             // On a copy first: a text that is refused changes nothing.
-            apply(&mut Domain::default(), change)?;
+            write_metadata(&mut Domain::default(), change)?;
             guest.edit(affect, |domain| {
-                if let Err(error) = apply(domain, change) {
+                if let Err(error) = write_metadata(domain, change) {
                     log::error!("metadata that was just accepted is refused: {error}");
                 }
             });
@@ -69,15 +126,17 @@ fn check(change: &MetadataChange) -> Result<()> {
     }
 }
 
-fn apply(domain: &mut Domain, change: &MetadataChange) -> Result<()> {
+/// Sets or removes a text or an element.
+pub(crate) fn write_metadata<D: Described>(document: &mut D, change: &MetadataChange) -> Result<()> {
+    check(change)?;
     let text = change.text.clone().filter(|text| !text.is_empty());
     let namespace = change.namespace.as_deref().unwrap_or_default();
     match (change.kind, text) {
-        (MetadataKind::Title, text) => domain.title = text,
-        (MetadataKind::Description, text) => domain.description = text,
-        (_, None) => domain.remove_metadata_element(namespace),
+        (MetadataKind::Title, text) => *document.title() = text,
+        (MetadataKind::Description, text) => *document.description() = text,
+        (_, None) => document.remove_element(namespace),
         (_, Some(xml)) => {
-            domain.set_metadata_element(change.prefix.as_deref().unwrap_or_default(), namespace, &xml)?;
+            document.set_element(change.prefix.as_deref().unwrap_or_default(), namespace, &xml)?;
         }
     }
     Ok(())

@@ -81,6 +81,22 @@ fn a_driver_can_be_made_to_panic() {
 }
 
 #[test]
+fn faults_can_stand_in_a_file() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "# none\n\nvirNetworkCreate,code=38\n virStorageVolWipePattern,code=9,times=1\n")
+        .unwrap();
+    let slots = connect(&format!("test:///default?faults={}", file.path().display()));
+    let network = slots.networks.unwrap();
+    let uuid = network.lookup_by_name(Call::background(), "default".into()).unwrap().uuid;
+    let error = network.create(Call::background(), uuid).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::SYSTEM_ERROR);
+    assert_eq!(
+        refusal("test:///default?faults=/no/such/file"),
+        "Failed to open file '/no/such/file': No such file or directory"
+    );
+}
+
+#[test]
 fn a_fault_that_nobody_understands_is_refused() {
     expect![[r"
         invalid argument: fault 'virDomainFly': there is no method 'virDomainFly'

@@ -3,4 +3,5 @@
 mod behaviour;
 mod demand;
 mod host;
+mod objects;
 mod script;

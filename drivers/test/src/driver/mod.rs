@@ -1,5 +1,9 @@
 //! The driver's face: each method checks, finds the guest, and hands over to the engine.
 
+mod networks;
+mod node_devices;
+mod storage;
+
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -60,7 +64,13 @@ impl Driver for TestDriver {
             .with_jobs(connection.clone())
             .with_events(connection.clone())
             .with_care(connection.clone())
-            .with_devices(connection);
+            .with_devices(connection.clone())
+            .with_networks(connection.clone())
+            .with_network_ports(connection.clone())
+            .with_storage_pools(connection.clone())
+            .with_storage_volumes(connection.clone())
+            .with_node_devices(connection.clone())
+            .with_secrets(connection);
         Ok(match faults {
             Some(faults) => slots.watched(&faults),
             None => slots,
