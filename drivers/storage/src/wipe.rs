@@ -148,7 +148,7 @@ pub(crate) fn data(file: &File, place: u64, length: u64) -> Option<(u64, u64)> {
         Err(_) => return Some((place, length)),
     };
     let end = lseek64(file, start.cast_signed(), Whence::SeekHole).map_or(length, i64::cast_unsigned);
-    (start < length).then_some((start, end.clamp(start, length)))
+    (start < length).then(|| (start, end.clamp(start, length)))
 }
 
 #[cfg(test)]
@@ -156,6 +156,15 @@ mod tests {
     use std::os::unix::fs::MetadataExt as _;
 
     use super::*;
+
+    #[test]
+    fn data_behind_the_end_of_a_search_is_not_found() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 20).unwrap();
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(1 << 19)).unwrap();
+        file.write_all(b"far away").unwrap();
+        assert_eq!(data(&file, 0, 4096), None);
+    }
 
     #[test]
     fn nothing_of_what_was_there_is_left_and_holes_stay() {
