@@ -6,14 +6,20 @@
 mod devices;
 mod guests;
 mod host;
+mod networks;
+mod node_devices;
+mod pools;
 mod probe;
 mod report;
+mod secrets;
+mod template;
+mod volumes;
 
-use uuid::Uuid;
 use virt_core::{Connection, Registry};
 
 pub use probe::Probe;
 pub use report::{Outcome, Report};
+pub use template::Template;
 
 /// The driver that is tried.
 pub struct Subject {
@@ -21,16 +27,29 @@ pub struct Subject {
     pub registry: Registry,
     /// What opens it.
     pub uri: String,
-    /// The XML of a guest of this name and UUID that the driver can run; it need not boot anything.
-    pub guest: fn(&str, Uuid) -> String,
-    /// Whether nobody minds what happens to other guests there: only then is that tried which concerns all of them.
+    /// A guest of this `{name}` and `{uuid}` that the driver can run; it need not boot anything.
+    pub guest: Template,
+    /// Whether nobody minds what happens to other objects there: only then is that tried which concerns all of them.
     pub alone: bool,
-    /// The XML of an `<interface>` with this MAC address that a running guest of these gets, and gives up without being asked
-    /// twice.
-    pub card: fn(&str) -> String,
+    /// An `<interface>` with the address `{mac}` that a running guest of these gets, and gives up without being asked twice.
+    pub card: Template,
+    /// A network of this `{name}` and `{uuid}` that may be started here.
+    pub network: Option<Template>,
+    /// A storage pool of this `{name}` and `{uuid}` that may be built, started and deleted here, and holds files of some MiB.
+    pub pool: Option<Template>,
+    /// A device of the host that may be made and removed here.
+    pub node_device: Option<Template>,
+    /// A mediated device that may be defined, made and removed here.
+    pub mediated_device: Option<Template>,
 }
 
 impl Subject {
+    /// The driver behind a URI, with documents that fit its scheme; others can take their places. Other objects than the
+    /// suite's own are left alone.
+    pub fn new(registry: Registry, uri: impl Into<String>) -> Self {
+        template::subject(registry, uri.into())
+    }
+
     /// Opens it.
     ///
     /// # Errors
@@ -44,7 +63,7 @@ impl Subject {
 /// A behaviour: what it is, and how it is tried. An error ends it; what was seen until then is reported.
 type Behaviour = (&'static str, fn(&Probe<'_>) -> Result<(), probe::Ended>);
 
-/// Tries everything. Guests of the suite's own are made and removed; others are left alone, unless the subject says that
+/// Tries everything. Objects of the suite's own are made and removed; others are left alone, unless the subject says that
 /// nobody minds.
 ///
 /// # Errors
@@ -52,7 +71,17 @@ type Behaviour = (&'static str, fn(&Probe<'_>) -> Result<(), probe::Ended>);
 /// When the driver cannot be opened.
 pub fn run(subject: &Subject) -> virt_core::Result<Report> {
     let mut report = Report::default();
-    for (name, behaviour) in guests::BEHAVIOURS.iter().chain(devices::BEHAVIOURS).chain(host::BEHAVIOURS) {
+    let all = [
+        guests::BEHAVIOURS,
+        devices::BEHAVIOURS,
+        host::BEHAVIOURS,
+        networks::BEHAVIOURS,
+        pools::BEHAVIOURS,
+        volumes::BEHAVIOURS,
+        node_devices::BEHAVIOURS,
+        secrets::BEHAVIOURS,
+    ];
+    for (name, behaviour) in all.into_iter().flatten() {
         let probe = Probe::new(subject, name)?;
         // How it ended is in the report already.
         let _ = behaviour(&probe);

@@ -1,41 +1,12 @@
 //! The conformance suite on the drivers of this project, linked in and loaded.
 
 use expect_test::expect_file;
-use uuid::Uuid;
 use virt_core::{Registry, SearchPath};
 use virt_tests::conformance::{self, Report, Subject};
 use virt_tests::skip;
 
-fn guest(name: &str, uuid: Uuid) -> String {
-    format!(
-        "<domain type='test'>\n<name>{name}</name>\n<uuid>{uuid}</uuid>\n<memory>65536</memory>\n<vcpu>1</vcpu>\n\
-         <os><type>hvm</type></os>\n<devices><channel type='unix'><target type='virtio' name='org.example.0'/></channel>\
-         <console type='pty'/></devices>\n</domain>"
-    )
-}
-
-/// A guest whose firmware finds nothing to boot.
-fn qemu_guest(name: &str, uuid: Uuid) -> String {
-    format!(
-        "<domain type='qemu'>\n<name>{name}</name>\n<uuid>{uuid}</uuid>\n<memory>65536</memory>\n<vcpu>1</vcpu>\n\
-         <os><type arch='x86_64' machine='q35'>hvm</type></os>\n<features><acpi/></features>\n<devices>\
-         <controller type='usb' model='qemu-xhci'/><channel type='unix'><target type='virtio' name='org.example.0'/></channel>\
-         <console type='pty'/><video><model type='vga'/></video></devices>\n</domain>"
-    )
-}
-
-fn card(mac: &str) -> String {
-    format!("<interface type='user'><mac address='{mac}'/></interface>")
-}
-
-/// On a bus of which a guest need not let go.
-fn qemu_card(mac: &str) -> String {
-    format!("<interface type='user'><mac address='{mac}'/><model type='usb-net'/></interface>")
-}
-
 fn test_driver(registry: Registry) -> Report {
-    let subject = Subject { registry, uri: "test:///default".to_owned(), guest, card, alone: true };
-    conformance::run(&subject).unwrap()
+    conformance::run(&Subject { alone: true, ..Subject::new(registry, "test:///default") }).unwrap()
 }
 
 /// Builds the test driver's plugin; answers a directory with nothing else in it.
@@ -77,9 +48,16 @@ fn the_qemu_driver_conforms_linked_in() {
     }
     let registry = Registry::empty();
     registry.register::<virt_driver_qemu::QemuDriver>().unwrap();
+    registry.register::<virt_driver_network::NetworkDriver>().unwrap();
+    registry.register::<virt_driver_storage::StorageDriver>().unwrap();
+    registry.register::<virt_driver_secret::SecretDriver>().unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let uri = format!("qemu:///embed?root={}", scratch.path().display());
-    let subject = Subject { registry, uri, guest: qemu_guest, card: qemu_card, alone: true };
+    let pool = format!(
+        "<pool type='dir'><name>{{name}}</name><uuid>{{uuid}}</uuid><target><path>{}/{{name}}</path></target></pool>",
+        scratch.path().display()
+    );
+    let subject = Subject { alone: true, pool: Some(pool.into()), ..Subject::new(registry, uri) };
     if let Err(error) = subject.open(false).and_then(|connection| connection.version()) {
         skip!("{error}");
     }
@@ -114,7 +92,7 @@ fn a_driver_that_has_nothing_is_reported_so() {
     }
     let registry = Registry::empty();
     registry.register::<Nothing>().unwrap();
-    let subject = Subject { registry, uri: "nothing:///".to_owned(), guest, card, alone: false };
+    let subject = Subject::new(registry, "nothing:///");
     let report = conformance::run(&subject).unwrap();
     assert_eq!(report.outcome("Domains.define"), Some(&conformance::Outcome::NotSupported));
     let works: Vec<_> =

@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask COMMAND`; one file each.
 
 mod bench;
+mod conformance;
 mod corpus;
 mod demo;
 mod fuzz;
@@ -34,6 +35,8 @@ enum Command {
     Demo(demo::Options),
     /// Install what the demonstration, the tests and the benchmarks need.
     Setup(setup::Options),
+    /// Try on a driver what every driver must do, and report what came of each call.
+    Conformance(conformance::Options),
     /// Compare with libvirt, case by case of a corpus.
     Corpus(corpus::Options),
     /// Read, write and convert documents that nobody would write, for some time.
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Conformance(options) => conformance::run(&options),
         Command::Corpus(options) => corpus::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),

@@ -42,7 +42,7 @@ fn is_down(xml: &str) -> Option<bool> {
 impl Probe<'_> {
     fn card(&self) -> String {
         // A name of the user's own is the same for every driver.
-        with(&(self.subject.card)(MAC), "<alias name='ua-card'/>")
+        with(&self.subject.card.with("mac", MAC), "<alias name='ua-card'/>")
     }
 
     /// Whether the card's link is down, in the definition and as it runs; nothing where it is not there.

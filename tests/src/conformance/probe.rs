@@ -2,12 +2,15 @@
 
 use std::cell::RefCell;
 use std::fmt::Debug;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use uuid::Uuid;
 use virt_core::{
-    Connection, DefineDomain, DestroyDomain, Domain, Error, ErrorCode, ListDomains, UndefineDomain,
+    Connection, DefineDomain, DeleteStoragePool, DeleteStorageVolume, DestroyDomain, Domain, Error,
+    ErrorCode, Events, ListDomains, ListNetworks, ListStoragePools, Notice, UndefineDomain,
 };
 
+use super::host::PATIENCE;
 use super::{Outcome, Subject};
 
 /// A behaviour that cannot go on; why is noted.
@@ -38,7 +41,7 @@ impl<'a> Probe<'a> {
 
     /// The XML of a guest of this behaviour.
     pub(super) fn xml(&self, which: &str, uuid: Uuid) -> String {
-        (self.subject.guest)(&self.name(which), uuid)
+        self.subject.guest.named(&self.name(which), uuid)
     }
 
     /// A guest that is defined.
@@ -50,10 +53,44 @@ impl<'a> Probe<'a> {
     /// The names of this behaviour's guests in a list.
     pub(super) fn list(&self, filter: ListDomains) -> Result<Vec<String>, Ended> {
         let list = self.did("Domains.list", self.connection.domains(filter))?;
-        let ours = list.iter().map(|entry| entry.name.clone());
-        let mut ours: Vec<_> = ours.filter(|name| name.starts_with(&self.prefix)).collect();
-        ours.sort();
-        Ok(ours.iter().map(|name| name[self.prefix.len() + 1..].to_owned()).collect())
+        Ok(self.own(list.iter().map(|entry| entry.name.clone())))
+    }
+
+    /// Which of these names are this behaviour's, without what they have in common, in order.
+    pub(super) fn own(&self, names: impl Iterator<Item = String>) -> Vec<String> {
+        let mut own: Vec<_> = names
+            .filter_map(|name| Some(name.strip_prefix(&self.prefix)?.strip_prefix('-')?.to_owned()))
+            .collect();
+        own.sort();
+        own
+    }
+
+    /// Waits for the next event that `pick` takes; answers what it makes of it.
+    pub(super) fn next_event<E, T>(
+        &self,
+        events: &mut Events<E>,
+        what: &str,
+        mut pick: impl FnMut(E) -> Option<T>,
+    ) -> Result<T, Ended> {
+        let call = "ObjectEventSource.next";
+        loop {
+            match self.did(call, events.next_within(PATIENCE))? {
+                Some(Notice::Event(event)) => {
+                    if let Some(found) = pick(event) {
+                        return Ok(found);
+                    }
+                }
+                Some(_) => {}
+                None => return Err(self.wrong(call, format!("no event tells that {what}"))),
+            }
+        }
+    }
+
+    /// Events have a descriptor that can be waited on.
+    pub(super) fn can_wait<E>(&self, events: &Events<E>) -> Result<(), Ended> {
+        let descriptor = events.as_fd().as_raw_fd();
+        self.holds("ObjectEventSource.descriptor", "there is one", descriptor >= 0)?;
+        self.did("ObjectEventSource.descriptor", Ok(()))
     }
 
     fn note(&self, call: &'static str, outcome: Outcome) {
@@ -131,6 +168,27 @@ impl<'a> Probe<'a> {
             let _ = guest.destroy(DestroyDomain::empty());
             let _ = guest.undefine(UndefineDomain::empty());
         }
+        self.remove_others();
         self.seen.into_inner()
+    }
+
+    /// Networks and pools; as with guests, each call works only where the other does not suffice.
+    fn remove_others(&self) {
+        let networks = self.connection.networks(ListNetworks::empty()).unwrap_or_default();
+        for network in networks.iter().filter(|entry| entry.name.starts_with(&self.prefix)) {
+            let network = network.network();
+            let _ = network.destroy();
+            let _ = network.undefine();
+        }
+        let pools = self.connection.storage_pools(ListStoragePools::empty()).unwrap_or_default();
+        for pool in pools.iter().filter(|entry| entry.name.starts_with(&self.prefix)) {
+            let pool = pool.pool();
+            for volume in pool.volumes().unwrap_or_default() {
+                let _ = volume.volume().delete(DeleteStorageVolume::empty());
+            }
+            let _ = pool.destroy();
+            let _ = pool.delete(DeleteStoragePool::empty());
+            let _ = pool.undefine();
+        }
     }
 }
