@@ -11,6 +11,7 @@ mod node_devices;
 mod pools;
 mod probe;
 mod report;
+mod saving;
 mod secrets;
 mod template;
 mod volumes;
@@ -75,6 +76,7 @@ pub fn run(subject: &Subject) -> virt_core::Result<Report> {
         guests::BEHAVIOURS,
         devices::BEHAVIOURS,
         host::BEHAVIOURS,
+        saving::BEHAVIOURS,
         networks::BEHAVIOURS,
         pools::BEHAVIOURS,
         volumes::BEHAVIOURS,

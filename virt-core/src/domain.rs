@@ -57,11 +57,12 @@ macro_rules! calls {
     ($($(#[doc = $doc:expr])* fn $name:ident($($arg:ident: $ty:ty),*) -> $ret:ty = $slot:ident, $module:ident :: $method:ident;)*) => {$(
         $(#[doc = $doc])*
         pub fn $name(&self $(, $arg: $ty)*) -> Result<$ret> {
-            let connection = &self.connection;
-            self.ask(|call| slot!(connection, $slot, $module::$method)?.$method(call, self.uuid $(, $arg)*))
+            let connection = self.connection();
+            self.ask(|call| slot!(connection, $slot, $module::$method)?.$method(call, self.uuid() $(, $arg)*))
         }
     )*};
 }
+pub(crate) use calls;
 
 impl Domain {
     pub(crate) fn new(connection: &Connection, identity: DomainIdentity) -> Self {
@@ -96,7 +97,7 @@ impl Domain {
         self.ask(find).map(|identity| identity.id)
     }
 
-    fn ask<T>(&self, work: impl FnOnce(&Call) -> Result<T>) -> Result<T> {
+    pub(crate) fn ask<T>(&self, work: impl FnOnce(&Call) -> Result<T>) -> Result<T> {
         self.connection.call(work).map_err(|error| self.named(error))
     }
 

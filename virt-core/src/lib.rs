@@ -38,17 +38,25 @@ mod event;
 #[cfg(feature = "host")]
 mod guests;
 #[cfg(feature = "host")]
+mod moment;
+#[cfg(feature = "host")]
 mod network;
 #[cfg(feature = "host")]
 mod node_device;
 #[cfg(feature = "host")]
 mod registry;
 #[cfg(feature = "host")]
+mod saving;
+#[cfg(feature = "host")]
 mod secondary;
 #[cfg(feature = "host")]
 mod secret;
 #[cfg(feature = "host")]
+mod security;
+#[cfg(feature = "host")]
 mod services;
+#[cfg(feature = "host")]
+mod statistics;
 #[cfg(feature = "host")]
 mod storage_pool;
 #[cfg(feature = "host")]
@@ -63,6 +71,7 @@ pub use {
     domain::{Domain, DomainEntry},
     event::{DomainEvent, DomainEventKind, Events, Notice, Subscription},
     guests::serve_guests,
+    moment::{Checkpoint, Snapshot},
     network::{Network, NetworkEntry, NetworkEvent, NetworkEventKind, NetworkPort},
     node_device::{NodeDevice, NodeDeviceEntry, NodeDeviceEvent, NodeDeviceEventKind},
     plugins_abi::{Cancellation, loader::SearchPath},
@@ -81,6 +90,14 @@ pub use plugins_abi::{
     LifecycleEvent, ListDomains, MemoryFlags, MetadataChange, MetadataKind, NodeInfo, OpenConsole,
     RebootDomain, Screenshot, ShutdownDomain, StartDomain, StreamChunk, TypedParameter, TypedValue,
     UndefineDomain, VcpuFlags,
+};
+
+// Those of saved memory, of moments, of labels and of statistics.
+#[cfg(feature = "host")]
+pub use plugins_abi::{
+    CheckpointXml, CreateCheckpoint, CreateSnapshot, DeleteMoment, DomainMessages, DomainStatistics,
+    DumpDomain, DumpFormat, ListCheckpoints, ListSnapshots, MomentSummary, RevertSnapshot, SaveDomain,
+    SaveImageXml, SecurityLabel, SecurityModel, SnapshotXml, StatisticsGroups,
 };
 
 // Those of networks.

@@ -4,11 +4,13 @@ pub(crate) mod devices;
 mod events;
 mod guest;
 mod managed;
+mod message;
 mod metadata;
 mod network;
 mod node_device;
 pub(crate) mod pool;
 pub(crate) mod port;
+pub(crate) mod saving;
 mod secret;
 mod table;
 mod tuning;
@@ -38,6 +40,7 @@ pub(crate) use volume::Volume;
 use crate::definition::Definition;
 use crate::error;
 use events::Occurrence;
+use guest::Saved;
 
 /// A simulated host.
 #[derive(Debug)]
@@ -99,13 +102,16 @@ impl Node {
             return Err(error::invalid(format!("domain '{name}' is already active")));
         }
         let mut guest = Guest::defined(uuid, name, definition.clone());
+        let saved = definition.clone();
         if beginning.state.is_active() {
             guest.run_as(guests.next_number(), Some(definition), beginning.state, 0);
         }
         if beginning.transient {
             guest.config = None;
         }
-        guest.managed_save = beginning.managed_save;
+        if beginning.managed_save {
+            guest.saved = Some(Saved { domain: saved, paused: false });
+        }
         guests.add(guest);
         Ok(())
     }
@@ -163,10 +169,10 @@ impl Node {
     /// Takes a guest's definition away; `managed_save`: its managed save image too.
     pub(crate) fn undefine(&self, uuid: Uuid, managed_save: bool) -> Result<()> {
         self.change(uuid, |guest| {
-            if guest.managed_save && !managed_save {
+            if guest.saved.is_some() && !managed_save {
                 return Err(error::invalid("Refusing to undefine while domain managed save image exists"));
             }
-            guest.managed_save = false;
+            guest.saved = None;
             guest.config = None;
             let detail = UndefinedDetail::Removed.number();
             Ok(vec![Occurrence::lifecycle(LifecycleEvent::Undefined, detail)])

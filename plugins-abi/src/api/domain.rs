@@ -60,5 +60,8 @@ driver_api! {
         /// `hvm`, `exe` ...
         #[api(read, "virDomainGetOSType", since "1.0")]
         fn os_type(&self, call: &Call, domain: Uuid) -> String;
+        /// What its user should know, a sentence each.
+        #[api(read, "virDomainGetMessages", since "1.0")]
+        fn messages(&self, call: &Call, domain: Uuid, kinds: DomainMessages) -> Vec<String>;
     }
 }

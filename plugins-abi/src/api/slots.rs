@@ -44,5 +44,15 @@ driver_slots! {
         networks / with_networks: Networks in networks,
         /// Their ports.
         network_ports / with_network_ports: NetworkPorts in network_ports,
+        /// What the host's security model makes of domains.
+        security / with_security: Security in security,
+        /// Domains whose memory is kept in files.
+        saving / with_saving: Saving in saving,
+        /// Snapshots of domains.
+        snapshots / with_snapshots: Snapshots in snapshots,
+        /// Checkpoints of domains.
+        checkpoints / with_checkpoints: Checkpoints in checkpoints,
+        /// What domains have used.
+        statistics / with_statistics: Statistics in statistics,
     }
 }

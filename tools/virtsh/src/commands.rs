@@ -22,6 +22,7 @@ mod nodedev;
 mod nodedev_event;
 mod plan;
 mod pool;
+mod saving;
 mod screenshot;
 mod secret;
 mod sriov;
@@ -61,13 +62,22 @@ pub const GROUPS: &[Group] = &[
             &identity::DOMUUID,
             &native::FROM_NATIVE,
             &native::TO_NATIVE,
+            &saving::DUMP,
             &define::DUMPXML,
             &edit::EDIT,
+            &saving::MANAGEDSAVE,
+            &saving::MANAGEDSAVE_REMOVE,
+            &saving::MANAGEDSAVE_DUMPXML,
+            &saving::MANAGEDSAVE_DEFINE,
             &describe::METADATA,
             &plan::PLAN,
             &lifecycle::REBOOT,
             &lifecycle::RESET,
+            &saving::RESTORE,
             &lifecycle::RESUME,
+            &saving::SAVE,
+            &saving::SAVE_IMAGE_DEFINE,
+            &saving::SAVE_IMAGE_DUMPXML,
             &screenshot::SCREENSHOT,
             &tuning::SETMAXMEM,
             &tuning::SETMEM,

@@ -2,6 +2,7 @@
 
 mod networks;
 mod node_devices;
+mod saving;
 mod storage;
 
 use std::os::fd::OwnedFd;
@@ -70,7 +71,9 @@ impl Driver for TestDriver {
             .with_storage_pools(connection.clone())
             .with_storage_volumes(connection.clone())
             .with_node_devices(connection.clone())
-            .with_secrets(connection);
+            .with_secrets(connection.clone())
+            .with_security(connection.clone())
+            .with_saving(connection);
         Ok(match faults {
             Some(faults) => slots.watched(&faults),
             None => slots,
@@ -250,6 +253,11 @@ impl DomainInformation for TestConnection {
 
     fn os_type(&self, _: &Call, domain: Uuid) -> Result<String> {
         self.node.ask(domain, |_| "linux".to_owned())
+    }
+
+    fn messages(&self, _: &Call, domain: Uuid, kinds: DomainMessages) -> Result<Vec<String>> {
+        checked(kinds.only(DomainMessages::all(), "testDomainGetMessages"))?;
+        self.node.ask(domain, |guest| guest.messages(kinds))
     }
 }
 

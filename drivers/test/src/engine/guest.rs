@@ -32,9 +32,20 @@ pub(crate) struct Guest {
     /// Why it does not run.
     pub(super) stopped: ShutoffReason,
     pub(super) autostart: bool,
-    pub(super) managed_save: bool,
+    /// What its next start goes on from.
+    pub(super) saved: Option<Saved>,
+    /// What runs, or ran last.
+    pub(super) ran: Option<Definition>,
     /// Whether the definition was changed while the guest ran.
     pub(super) updated: bool,
+}
+
+/// The memory that was saved of a guest.
+#[derive(Clone, Debug)]
+pub(super) struct Saved {
+    pub(super) domain: Definition,
+    /// Whether it is paused when it goes on.
+    pub(super) paused: bool,
 }
 
 /// The running part of a guest.
@@ -94,7 +105,8 @@ impl Guest {
             run: None,
             stopped: ShutoffReason::None,
             autostart: false,
-            managed_save: false,
+            saved: None,
+            ran: None,
             updated: false,
         }
     }
@@ -128,7 +140,7 @@ impl Guest {
             reason,
             persistent: self.config.is_some(),
             autostart: self.autostart,
-            managed_save: self.managed_save,
+            managed_save: self.saved.is_some(),
         }
     }
 
@@ -215,7 +227,11 @@ impl Guest {
 
     /// Starts it under this number, from `domain`, or from its definition.
     pub(super) fn start(&mut self, id: u32, domain: Option<Domain>, paused: bool) -> Vec<Occurrence> {
-        let from = domain.map(Definition::from).or_else(|| self.config.clone());
+        // What was saved is gone on from, unless something else is to run.
+        let saved = self.saved.take().filter(|_| domain.is_none());
+        let paused = paused || saved.as_ref().is_some_and(|saved| saved.paused);
+        let saved = saved.map(|saved| saved.domain);
+        let from = saved.or_else(|| domain.map(Definition::from)).or_else(|| self.config.clone());
         self.run_as(id, from, DomainState::Running, RunningReason::Booted.number());
         let mut occurrences =
             vec![Occurrence::lifecycle(LifecycleEvent::Started, StartedDetail::Booted.number())];
@@ -233,9 +249,10 @@ impl Guest {
             let domain = from.map(|definition| Domain::clone(&definition)).unwrap_or_default();
             Domain { id: i32::try_from(id).ok(), ..domain }
         };
-        self.managed_save = false;
+        self.saved = None;
         let (domain, console) = (Definition::later(numbered), Arc::new(Port::new(&self.name)));
         let (channels, since) = (Mutex::default(), Instant::now());
+        self.ran = Some(domain.clone());
         self.run = Some(Run { id, state, reason, domain, console, channels, since });
     }
 

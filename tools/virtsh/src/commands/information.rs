@@ -1,6 +1,7 @@
 //! `dominfo`, `domstate`
 
 use serde_json::Value;
+use virt_core::{Domain, DomainMessages, ErrorCode, Result};
 
 use crate::command::{Command, DOMAIN, Opt, Outcome, Values, domain};
 use crate::failure::Context as _;
@@ -56,7 +57,39 @@ fn dominfo(shell: &mut Shell, arguments: &Arguments) -> Outcome {
         "disable"
     }));
     record.push(Field::new("managed_save", "Managed save", summary.managed_save));
+    security(&domain, &mut record)?;
+    if let Some(messages) = supported(domain.messages(DomainMessages::empty()))?
+        && !messages.is_empty()
+    {
+        let shown = messages.join("\n");
+        record.push(Field::new("messages", "Messages", messages).shown(shown));
+    }
     shell.print(&Reply::Record { fields: record, width: 15 })
+}
+
+/// What the host's security model makes of a domain, where there is one.
+fn security(domain: &Domain, record: &mut Vec<Field>) -> Result<()> {
+    let Some(model) = supported(domain.connection().security_model())? else { return Ok(()) };
+    if model.model.is_empty() {
+        return Ok(());
+    }
+    record.push(Field::new("security_model", "Security model", model.model));
+    record.push(Field::new("security_doi", "Security DOI", model.doi));
+    let label = domain.security_label()?;
+    if !label.label.is_empty() {
+        let word = if label.enforcing { "enforcing" } else { "permissive" };
+        let shown = format!("{} ({word})", label.label);
+        record.push(Field::new("security_label", "Security label", label.label).shown(shown));
+    }
+    Ok(())
+}
+
+/// Nothing from a driver that does not have it.
+fn supported<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(error) if error.code() == ErrorCode::NO_SUPPORT => Ok(None),
+        result => result.map(Some),
+    }
 }
 
 fn domstate(shell: &mut Shell, arguments: &Arguments) -> Outcome {
