@@ -8,6 +8,7 @@ use virt_core::{
     Connection, DefineDomain, DestroyDomain, DriverState, ErrorCode, ListDomains, Registry, SearchPath,
     StartDomain,
 };
+use virt_tests::conformance::{self, Outcome, Subject};
 
 fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -67,6 +68,71 @@ fn check(plugins: &Path, name: &str) {
     let error = connection.define_domain("<domain", DefineDomain::empty()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::XML_DETAIL);
     assert!(matches!(registry.drivers()[0].state, DriverState::Loaded));
+}
+
+/// Makes `to` hold what `from` holds, built files aside; what is the same already keeps its time, so that it is not built
+/// again.
+fn mirror(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (name, kind) = (entry.file_name(), entry.file_type().unwrap());
+        if name == "target" || name == ".git" {
+            continue;
+        }
+        let copy = to.join(&name);
+        if kind.is_dir() {
+            mirror(&entry.path(), &copy);
+        } else if kind.is_file() {
+            let content = std::fs::read(entry.path()).unwrap();
+            if std::fs::read(&copy).ok().as_ref() != Some(&content) {
+                std::fs::write(&copy, content).unwrap();
+            }
+        }
+        kept.push(name);
+    }
+    for entry in std::fs::read_dir(to).unwrap().map(Result::unwrap) {
+        match entry.file_type().unwrap().is_dir() {
+            _ if kept.contains(&entry.file_name()) => {}
+            true => std::fs::remove_dir_all(entry.path()).unwrap(),
+            false => std::fs::remove_file(entry.path()).unwrap(),
+        }
+    }
+}
+
+/// In a copy of this project, so that nothing is left in the real one: the workspace takes it in, it builds and loads there,
+/// and the conformance suite finds nothing wrong with it.
+#[test]
+fn a_new_driver_in_this_project_works_from_the_first_moment() {
+    // A place of its own, always the same: what the driver is built on is built once.
+    let copy = project().join("target/inside");
+    let target = project().join("target/outside");
+    mirror(project(), &copy);
+    let mut command = cargo();
+    let arguments = ["run", "--quiet", "--package", "xtask", "--", "new-driver", "my-inside"];
+    command.current_dir(project()).args(arguments);
+    succeeds(command.arg("--project").arg(&copy));
+    for action in ["build", "test"] {
+        let mut command = cargo();
+        command.current_dir(&copy).env("CARGO_TARGET_DIR", &target);
+        command.args([action, "--offline", "--quiet"]);
+        succeeds(command.args([
+            "--package",
+            "virt-driver-my-inside",
+            "--package",
+            "virt-driver-my-inside-plugin",
+        ]));
+    }
+    check(&target.join("debug"), "my-inside");
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = "libvirt_driver_my_inside_plugin.so";
+    std::fs::copy(target.join("debug").join(file), directory.path().join(file)).unwrap();
+    let registry = Registry::searching(SearchPath::only(directory.path()));
+    let report = conformance::run(&Subject::new(registry, "my-inside:///")).unwrap();
+    assert_eq!(report.wrong().collect::<Vec<_>>(), Vec::new());
+    assert_eq!(report.outcome("Lifecycle.create"), Some(&Outcome::Works));
+    std::fs::remove_dir_all(copy.join("drivers/my-inside")).unwrap();
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// Make it there, as a workspace of its own, instead of in this project.
     #[arg(long, value_name = "DIRECTORY")]
     outside: Option<PathBuf>,
+    /// Make it in another checkout of this project.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "outside", hide = true)]
+    project: Option<PathBuf>,
 }
 
 /// The example driver's files, with the places that they have in every driver.
@@ -47,7 +50,7 @@ const MANIFESTS_OUTSIDE: [(&str, &str); 2] = [
 pub(crate) fn run(options: &Options) -> Result<()> {
     let name = &options.name;
     check(name)?;
-    let inside = root().join("drivers").join(name);
+    let inside = options.project.clone().unwrap_or_else(root).join("drivers").join(name);
     let place = options.outside.as_deref().unwrap_or(&inside);
     if place.exists() && fs::read_dir(place).map_or(true, |mut entries| entries.next().is_some()) {
         bail!("{} is already there", place.display());

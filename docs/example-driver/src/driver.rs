@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 use virt_conf::model::Domain;
 use virt_conf::xml::FormatOptions;
-use virt_core::Result;
+use virt_core::{Error, ErrorCode, ErrorDomain, Result};
 use virt_core::driver::{
     Call, DefineDomain, DestroyDomain, DomainIdentity, DomainInformation, DomainStatus, DomainSummary,
     DomainXml, Domains, Driver, DriverEntry, Host, Lifecycle, ListDomains, Manifest, OpenRequest, Session,
@@ -86,6 +86,7 @@ impl Session for Connection {
 
 impl Domains for Connection {
     fn list(&self, _call: &Call, filter: ListDomains) -> Result<Vec<DomainSummary>> {
+        filter.only(ListDomains::all(), "list")?;
         Ok(self.guests().all().map(Guest::summary).filter(|summary| filter.accepts(summary)).collect())
     }
 
@@ -101,17 +102,25 @@ impl Domains for Connection {
         Ok(self.guests().find_numbered(id)?.identity())
     }
 
-    fn define(&self, _call: &Call, xml: String, _flags: DefineDomain) -> Result<DomainIdentity> {
+    fn define(&self, _call: &Call, xml: String, flags: DefineDomain) -> Result<DomainIdentity> {
+        // What a caller wants and a driver does not do is refused, never ignored.
+        flags.only(DefineDomain::empty(), "define")?;
         // Syntax, defaults and checks in one; a real driver adds its own hypervisor's with `Domain::from_xml`.
         let definition: Domain = xml.parse()?;
         Ok(self.guests().define(definition, true)?.identity())
     }
 
-    fn undefine(&self, _call: &Call, domain: Uuid, _flags: UndefineDomain) -> Result<()> {
+    fn undefine(&self, _call: &Call, domain: Uuid, flags: UndefineDomain) -> Result<()> {
+        flags.only(UndefineDomain::empty(), "undefine")?;
         self.guests().undefine(domain)
     }
 
-    fn xml(&self, _call: &Call, domain: Uuid, _flags: DomainXml) -> Result<String> {
+    fn xml(&self, call: &Call, domain: Uuid, flags: DomainXml) -> Result<String> {
+        flags.only(DomainXml::SECURE | DomainXml::INACTIVE, "xml")?;
+        if flags.contains(DomainXml::SECURE) && call.read_only() {
+            let detail = "a connection for reading is not shown passwords";
+            return Err(Error::new(ErrorCode::OPERATION_DENIED, ErrorDomain::DOMAIN, detail));
+        }
         Ok(self.guests().find(domain)?.definition.to_xml(&FormatOptions::default()))
     }
 }
@@ -133,8 +142,9 @@ impl Lifecycle for Connection {
         _call: &Call,
         domain: Uuid,
         _files: Vec<OwnedFd>,
-        _flags: StartDomain,
+        flags: StartDomain,
     ) -> Result<DomainIdentity> {
+        flags.only(StartDomain::empty(), "create")?;
         Ok(self.guests().start(domain)?.identity())
     }
 
@@ -143,19 +153,22 @@ impl Lifecycle for Connection {
         _call: &Call,
         xml: String,
         _files: Vec<OwnedFd>,
-        _flags: StartDomain,
+        flags: StartDomain,
     ) -> Result<DomainIdentity> {
+        flags.only(StartDomain::empty(), "create_xml")?;
         let mut guests = self.guests();
         let uuid = guests.define(xml.parse()?, false)?.identity().uuid;
         Ok(guests.start(uuid)?.identity())
     }
 
     /// These guests obey at once.
-    fn shutdown(&self, _call: &Call, domain: Uuid, _flags: ShutdownDomain) -> Result<()> {
+    fn shutdown(&self, _call: &Call, domain: Uuid, flags: ShutdownDomain) -> Result<()> {
+        flags.only(ShutdownDomain::empty(), "shutdown")?;
         self.guests().stop(domain)
     }
 
-    fn destroy(&self, _call: &Call, domain: Uuid, _flags: DestroyDomain) -> Result<()> {
+    fn destroy(&self, _call: &Call, domain: Uuid, flags: DestroyDomain) -> Result<()> {
+        flags.only(DestroyDomain::empty(), "destroy")?;
         self.guests().stop(domain)
     }
 }

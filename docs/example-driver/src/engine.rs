@@ -69,6 +69,10 @@ impl Guests {
             let detail = format!("domain '{}' already exists with uuid {}", definition.name, other.uuid);
             return Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::DOMAIN, detail));
         }
+        if let Some(known) = self.guests.get(&uuid).filter(|it| it.definition.name != definition.name) {
+            let detail = format!("domain '{}' is already defined with uuid {uuid}", known.definition.name);
+            return Err(Error::new(ErrorCode::OPERATION_FAILED, ErrorDomain::DOMAIN, detail));
+        }
         let known = self.guests.remove(&uuid);
         let id = known.as_ref().and_then(|guest| guest.id);
         let persistent = persistent || known.is_some_and(|guest| guest.persistent);
