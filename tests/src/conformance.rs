@@ -6,6 +6,7 @@
 mod devices;
 mod guests;
 mod host;
+mod moments;
 mod networks;
 mod node_devices;
 mod pools;
@@ -13,6 +14,7 @@ mod probe;
 mod report;
 mod saving;
 mod secrets;
+mod statistics;
 mod template;
 mod volumes;
 
@@ -77,6 +79,8 @@ pub fn run(subject: &Subject) -> virt_core::Result<Report> {
         devices::BEHAVIOURS,
         host::BEHAVIOURS,
         saving::BEHAVIOURS,
+        moments::BEHAVIOURS,
+        statistics::BEHAVIOURS,
         networks::BEHAVIOURS,
         pools::BEHAVIOURS,
         volumes::BEHAVIOURS,

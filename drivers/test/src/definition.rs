@@ -85,6 +85,11 @@ impl DomainHooks for Hooks {
     }
 }
 
+/// What the simulated hypervisor adds to documents that have domains inside.
+pub(crate) fn hooks() -> &'static dyn DomainHooks {
+    &Hooks
+}
+
 /// The graphics card of a guest that does not say which it wants.
 fn default_card(domain: &Domain) -> VideoType {
     let kind = &domain.os.kind;

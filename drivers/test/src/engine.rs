@@ -6,12 +6,15 @@ mod guest;
 mod managed;
 mod message;
 mod metadata;
+mod moment;
 mod network;
 mod node_device;
 pub(crate) mod pool;
 pub(crate) mod port;
 pub(crate) mod saving;
 mod secret;
+mod snapshot;
+mod statistics;
 mod table;
 mod tuning;
 mod volume;
@@ -22,7 +25,7 @@ use uuid::Uuid;
 use virt_conf::model::Domain;
 use virt_core::driver::{
     DefinedDetail, DomainIdentity, DomainState, DomainSummary, ErrorDomain, Event, LifecycleEvent,
-    ListDomains, NodeInfo, Result, ShutoffReason, StoppedDetail, UndefinedDetail,
+    ListDomains, NodeInfo, Result, ShutoffReason, StoppedDetail, UndefineDomain, UndefinedDetail,
 };
 
 pub(crate) use devices::Wanted;
@@ -119,11 +122,15 @@ impl Node {
     /// The guests that `filter` asks for.
     pub(crate) fn list(&self, filter: ListDomains) -> Vec<DomainSummary> {
         let guests = self.guests.read();
-        let summaries = guests.iter().map(Guest::summary);
         if filter.is_empty() {
-            return summaries.collect();
+            return guests.iter().map(Guest::summary).collect();
         }
-        summaries.filter(|summary| filter.accepts(summary)).collect()
+        let moments = ListDomains::HAS_SNAPSHOT
+            | ListDomains::NO_SNAPSHOT
+            | ListDomains::HAS_CHECKPOINT
+            | ListDomains::NO_CHECKPOINT;
+        let kept = guests.iter().filter(|guest| guest.has_moments(filter)).map(Guest::summary);
+        kept.filter(|summary| filter.difference(moments).accepts(summary)).collect()
     }
 
     pub(crate) fn lookup_by_name(&self, name: &str) -> Result<DomainIdentity> {
@@ -166,12 +173,13 @@ impl Node {
         Ok(guest.identity())
     }
 
-    /// Takes a guest's definition away; `managed_save`: its managed save image too.
-    pub(crate) fn undefine(&self, uuid: Uuid, managed_save: bool) -> Result<()> {
+    /// Takes a guest's definition away, and what the flags say.
+    pub(crate) fn undefine(&self, uuid: Uuid, flags: UndefineDomain) -> Result<()> {
         self.change(uuid, |guest| {
-            if guest.saved.is_some() && !managed_save {
+            if guest.saved.is_some() && !flags.contains(UndefineDomain::MANAGED_SAVE) {
                 return Err(error::invalid("Refusing to undefine while domain managed save image exists"));
             }
+            guest.may_lose_moments(flags)?;
             guest.saved = None;
             guest.config = None;
             let detail = UndefinedDetail::Removed.number();
@@ -349,7 +357,7 @@ mod tests {
             assert_eq!(node.lookup_by_name(&found.name).unwrap().uuid, uuid(number));
             if number % 2 == 0 {
                 node.destroy(found.uuid).unwrap();
-                node.undefine(found.uuid, false).unwrap();
+                node.undefine(found.uuid, UndefineDomain::empty()).unwrap();
             }
         }
         assert_eq!(node.list(ListDomains::RUNNING).len(), COUNT as usize / 2);

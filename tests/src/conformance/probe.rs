@@ -166,7 +166,10 @@ impl<'a> Probe<'a> {
             let guest = entry.domain();
             // Each works only where the other does not suffice.
             let _ = guest.destroy(DestroyDomain::empty());
-            let _ = guest.undefine(UndefineDomain::empty());
+            let all = UndefineDomain::MANAGED_SAVE
+                | UndefineDomain::SNAPSHOTS_METADATA
+                | UndefineDomain::CHECKPOINTS_METADATA;
+            let _ = guest.undefine(all).or_else(|_| guest.undefine(UndefineDomain::empty()));
         }
         self.remove_others();
         self.seen.into_inner()

@@ -1,8 +1,10 @@
 //! The driver's face: each method checks, finds the guest, and hands over to the engine.
 
+mod moments;
 mod networks;
 mod node_devices;
 mod saving;
+mod statistics;
 mod storage;
 
 use std::os::fd::OwnedFd;
@@ -73,7 +75,10 @@ impl Driver for TestDriver {
             .with_node_devices(connection.clone())
             .with_secrets(connection.clone())
             .with_security(connection.clone())
-            .with_saving(connection);
+            .with_saving(connection.clone())
+            .with_snapshots(connection.clone())
+            .with_checkpoints(connection.clone())
+            .with_statistics(connection);
         Ok(match faults {
             Some(faults) => slots.watched(&faults),
             None => slots,
@@ -185,7 +190,7 @@ impl Domains for TestConnection {
             | UndefineDomain::CHECKPOINTS_METADATA
             | UndefineDomain::NVRAM;
         checked(flags.only(handled, "testDomainUndefineFlags"))?;
-        self.node.undefine(domain, flags.contains(UndefineDomain::MANAGED_SAVE))
+        self.node.undefine(domain, flags)
     }
 
     fn xml(&self, call: &Call, domain: Uuid, flags: DomainXml) -> Result<String> {

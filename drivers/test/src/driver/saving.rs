@@ -26,7 +26,7 @@ fn paused(flags: SaveDomain) -> Result<Option<bool>> {
 }
 
 /// Passwords need a connection that may write.
-fn may_show(call: &Call, secure: bool, function: &str) -> Result<()> {
+pub(super) fn may_show(call: &Call, secure: bool, function: &str) -> Result<()> {
     if secure && call.read_only() {
         let detail = format!("{function} with secure flag");
         return Err(Error::new(ErrorCode::OPERATION_DENIED, ErrorDomain::DOMAIN, detail));

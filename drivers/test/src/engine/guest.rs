@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 use virt_conf::model::{Channel, ChannelTarget, Domain, LifecycleAction};
@@ -15,6 +15,7 @@ use virt_core::driver::{
 };
 
 use super::events::Occurrence;
+use super::snapshot::History;
 use super::table::Object;
 use crate::console::Port;
 use crate::definition::{self, Definition};
@@ -36,6 +37,8 @@ pub(crate) struct Guest {
     pub(super) saved: Option<Saved>,
     /// What runs, or ran last.
     pub(super) ran: Option<Definition>,
+    /// Its snapshots and checkpoints.
+    pub(super) history: History,
     /// Whether the definition was changed while the guest ran.
     pub(super) updated: bool,
 }
@@ -107,6 +110,7 @@ impl Guest {
             autostart: false,
             saved: None,
             ran: None,
+            history: History::default(),
             updated: false,
         }
     }
@@ -219,6 +223,11 @@ impl Guest {
     /// The refusal of a guest that runs.
     pub(crate) fn already_running(&self) -> Error {
         error::internal(format!("Domain '{}' is already running", self.name))
+    }
+
+    /// For how long it has run, and as what.
+    pub(super) fn ran_for(&self) -> Result<(Duration, &Domain)> {
+        self.running().map(|run| (run.since.elapsed(), &*run.domain))
     }
 
     pub(super) fn running(&self) -> Result<&Run> {
