@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use plugins_abi::{
-    Call, CallScope, Cancellation, DefineDomain, DomainCapabilitiesRequest, ListDomains, NodeInfo,
-    OpenRequest, Slots, StartDomain, domains, events, guest_care, host_information, lifecycle,
+    Call, CallScope, Cancellation, DefineDomain, DomainCapabilitiesRequest, DomainIdentity, ListDomains,
+    NodeInfo, OpenRequest, Slots, StartDomain, domains, events, guest_care, host_information, lifecycle,
     native_configuration, planner,
 };
 use uuid::Uuid;
@@ -299,6 +299,11 @@ impl Connection {
     pub fn domain_by_id(&self, id: u32) -> Result<Domain> {
         let find = |call: &Call| slot!(self, domains, domains::lookup_by_id)?.lookup_by_id(call, id);
         self.call(find).map(|identity| Domain::new(self, identity))
+    }
+
+    /// A handle of the domain that an event is about, gone or not.
+    pub fn domain_of(&self, identity: &DomainIdentity) -> Domain {
+        Domain::new(self, identity.clone())
     }
 
     /// Gives a domain a definition: a new domain, or another definition for the next start of a known one.

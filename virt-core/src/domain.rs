@@ -20,6 +20,7 @@ pub struct Domain {
     connection: Connection,
     name: Arc<str>,
     uuid: Uuid,
+    id: Option<u32>,
 }
 
 /// A domain in a list, with its summary at that moment.
@@ -40,6 +41,7 @@ impl DomainEntry {
             connection: self.connection.clone(),
             name: self.summary.name.as_str().into(),
             uuid: self.summary.uuid,
+            id: self.summary.id,
         }
     }
 }
@@ -66,7 +68,12 @@ pub(crate) use calls;
 
 impl Domain {
     pub(crate) fn new(connection: &Connection, identity: DomainIdentity) -> Self {
-        Self { connection: connection.clone(), name: identity.name.into(), uuid: identity.uuid }
+        Self {
+            connection: connection.clone(),
+            name: identity.name.into(),
+            uuid: identity.uuid,
+            id: identity.id,
+        }
     }
 
     /// Its name, as it was when this handle was made.
@@ -82,6 +89,11 @@ impl Domain {
     /// The connection it belongs to.
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// The number that it had when this handle was made; [`Domain::id`] asks for the one it has now.
+    pub fn known_id(&self) -> Option<u32> {
+        self.id
     }
 
     /// Its number while it runs.

@@ -173,6 +173,11 @@ impl<E> Events<E> {
         Ok(self.waiting.pop_front())
     }
 
+    /// How many there are that need not be waited for, because they came with others.
+    pub fn at_hand(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn take(&mut self, (missed, events): (u64, Vec<E>)) {
         if missed > 0 {
             self.waiting.push_back(Notice::Missed(missed));

@@ -161,6 +161,11 @@ impl Connection {
         ask!(self, lookup_by_uuid(uuid)).map(|identity| Network::new(self, identity))
     }
 
+    /// A handle of the network that an event is about, gone or not.
+    pub fn network_of(&self, identity: &NetworkIdentity) -> Network {
+        Network::new(self, identity.clone())
+    }
+
     /// Gives a network a definition: a new network, or another definition for the next start of a known one.
     ///
     /// # Errors

@@ -142,6 +142,11 @@ impl Connection {
         Ok(NodeDevice::new(self, &summary.name))
     }
 
+    /// A handle of the device that an event is about, gone or not.
+    pub fn node_device_of(&self, name: &str) -> NodeDevice {
+        NodeDevice::new(self, name)
+    }
+
     /// The SCSI host with these world-wide names of node and port, 16 hexadecimal digits each.
     ///
     /// # Errors

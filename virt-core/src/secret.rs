@@ -125,6 +125,17 @@ impl Connection {
         ask!(self, lookup_by_uuid(uuid)).map(|summary| Secret::new(self, &summary))
     }
 
+    /// A handle of the secret that an event is about; of one that is gone, it does not know what it was for.
+    pub fn secret_of(&self, uuid: Uuid) -> Secret {
+        let gone = |_| Secret {
+            connection: self.clone(),
+            uuid,
+            usage_kind: SecretUsageKind::None,
+            usage: "".into(),
+        };
+        self.secret_by_uuid(uuid).unwrap_or_else(gone)
+    }
+
     /// The secret for this: a volume's path, a name, an iSCSI target.
     ///
     /// # Errors

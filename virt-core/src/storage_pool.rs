@@ -135,6 +135,11 @@ impl Connection {
         ask!(self, storage_pools, lookup_by_name(name.to_owned())).map(|it| StoragePool::of(self, &it))
     }
 
+    /// A handle of the storage pool that an event is about, gone or not.
+    pub fn storage_pool_of(&self, name: &str, uuid: Uuid) -> StoragePool {
+        StoragePool::new(self, name, uuid)
+    }
+
     /// The storage pool of this UUID.
     ///
     /// # Errors

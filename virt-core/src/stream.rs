@@ -44,6 +44,15 @@ impl Stream {
         self.connection.call(|call| self.stream.receive(call, limit))
     }
 
+    /// Sends bytes; answers how many were taken, at least one of any.
+    ///
+    /// # Errors
+    ///
+    /// What the driver says.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<u64> {
+        self.connection.call(|call| self.stream.send(call, bytes.to_vec()))
+    }
+
     /// Sends a hole of this many bytes.
     ///
     /// # Errors
@@ -88,7 +97,7 @@ impl io::Read for Stream {
 
 impl io::Write for Stream {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        let sent = self.connection.call(|call| self.stream.send(call, buffer.to_vec())).map_err(into_io)?;
+        let sent = self.send(buffer).map_err(into_io)?;
         Ok(usize::try_from(sent).unwrap_or(buffer.len()).min(buffer.len()))
     }
 

@@ -22,7 +22,7 @@ macro_rules! codes {
             }
 
             /// libvirt's sentence for this code: alone, and with `{}` where the detail goes.
-            pub(super) const fn sentences(self) -> (&'static str, &'static str) {
+            pub const fn sentences(self) -> (&'static str, &'static str) {
                 match self.0 {
                     $($number => ($alone, $with),)*
                     _ => ("unknown error", "{}"),
