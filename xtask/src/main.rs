@@ -1,6 +1,7 @@
 //! The project's own commands, run as `cargo xtask COMMAND`; one file each.
 
 mod bench;
+mod c_api;
 mod conformance;
 mod corpus;
 mod demo;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Command {
     /// Measure us beside libvirt and beside the floor, in one run.
     Bench(bench::Options),
+    /// Write what follows from the tables of the C library: entry points, version map, headers.
+    CApi(c_api::Options),
     /// Show the main job: a Linux guest boots in QEMU, started by a driver loaded at run time.
     Demo(demo::Options),
     /// Install what the demonstration, the tests and the benchmarks need.
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Setup(options) => setup::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::CApi(options) => c_api::run(&options),
         Command::Conformance(options) => conformance::run(&options),
         Command::Corpus(options) => corpus::run(&options),
         Command::Demo(options) => demo::run(&options),
