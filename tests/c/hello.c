@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Prints what a call answers, and the error that it leaves. */
+#define SHOW(call) do { int answer = (call); printf("%s = %d: %s\n", #call, answer, virGetLastErrorMessage()); } while (0)
+
 int main(void)
 {
     unsigned long library = 0;
@@ -39,8 +42,9 @@ int main(void)
     text = virConnectGetCapabilities(conn);
     printf("capabilities %s\n", text ? "yes" : "no");
     free(text);
-    printf("ref %d, close %d", virConnectRef(conn), virConnectClose(conn));
-    printf(", close %d\n", virConnectClose(conn));
-    printf("close of NULL %d: %s\n", virConnectClose(NULL), virGetLastErrorMessage());
+    SHOW(virConnectRef(conn));
+    SHOW(virConnectClose(conn));
+    SHOW(virConnectClose(conn));
+    SHOW(virConnectClose(NULL));
     return 0;
 }

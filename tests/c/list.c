@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Prints what a call answers, and the error that it leaves. */
+#define SHOW(call) do { int answer = (call); printf("%s = %d: %s\n", #call, answer, virGetLastErrorMessage()); } while (0)
+
 static void quiet(void *data, virErrorPtr error)
 {
     (void)data;
@@ -92,14 +95,15 @@ int main(void)
     virResetLastError();
     printf("%s %p\n", virGetLastErrorMessage(), (void *)virGetLastError());
     domain = virDomainLookupByName(conn, "test");
-    printf("%d: %s\n", virDomainSuspend(domain), virGetLastErrorMessage());
-    printf("%d: %s\n", virDomainUndefine(domain), virGetLastErrorMessage());
+    SHOW(virDomainSuspend(domain));
+    SHOW(virDomainUndefine(domain));
     printf("%d\n", virDomainGetXMLDesc(domain, VIR_DOMAIN_XML_SECURE) == NULL);
-    printf("%d %d\n", virDomainRef(domain), virDomainFree(domain));
-    printf("%d\n", virDomainFree(domain));
-    printf("%d: %s\n", virDomainFree((virDomainPtr)conn), virGetLastErrorMessage());
-    printf("%d: %s\n", virDomainLookupByName(conn, NULL) == NULL, virGetLastErrorMessage());
-    printf("%d: %s\n", virConnectListDomains(conn, ids, -1), virGetLastErrorMessage());
-    printf("%d: %s\n", virDomainLookupByUUIDString(conn, "nonsense") == NULL, virGetLastErrorMessage());
+    SHOW(virDomainRef(domain));
+    SHOW(virDomainFree(domain));
+    SHOW(virDomainFree(domain));
+    SHOW(virDomainFree((virDomainPtr)conn));
+    SHOW(virDomainLookupByName(conn, NULL) == NULL);
+    SHOW(virConnectListDomains(conn, ids, -1));
+    SHOW(virDomainLookupByUUIDString(conn, "nonsense") == NULL);
     return virConnectClose(conn);
 }

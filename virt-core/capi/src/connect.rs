@@ -207,19 +207,14 @@ pub(crate) fn virConnectUnregisterCloseCallback(
 }
 
 /// What the default authentication can answer.
-static CREDENTIALS: [c_int; 8] = [
+static CREDENTIALS: [c_int; 6] = [
     VIR_CRED_AUTHNAME,
     VIR_CRED_ECHOPROMPT,
     VIR_CRED_REALM,
     VIR_CRED_PASSPHRASE,
     VIR_CRED_NOECHOPROMPT,
     VIR_CRED_EXTERNAL,
-    VIR_CRED_USERNAME,
-    VIR_CRED_LANGUAGE,
 ];
-
-/// Seven of them: a language is not asked for.
-const ASKED: c_uint = 7;
 
 /// The default authentication, in a form that a static can have.
 #[repr(transparent)]
@@ -230,7 +225,7 @@ unsafe impl Sync for Authentication {}
 
 static AUTHENTICATION: Authentication = Authentication(virConnectAuth {
     credtype: (&raw const CREDENTIALS).cast_mut().cast(),
-    ncredtype: ASKED,
+    ncredtype: CREDENTIALS.len() as c_uint,
     cb: Some(ask),
     cbdata: std::ptr::null_mut(),
 });

@@ -221,9 +221,9 @@ fn expect(found: &virTypedParameter, kind: c_int) -> Result<()> {
         let words = ["int", "uint", "llong", "ullong", "double", "boolean", "string"];
         usize::try_from(kind - 1).ok().and_then(|place| words.get(place)).copied().unwrap_or("unknown")
     };
-    let (wanted, found_kind, name) = (word(kind), word(found.r#type), name_of(found));
+    let (wanted, actual, name) = (word(kind), word(found.r#type), name_of(found));
     Err(argument(&format!(
-        "Invalid type '{found_kind}' requested for parameter '{name}', actual type is '{wanted}'"
+        "Invalid type '{wanted}' requested for parameter '{name}', actual type is '{actual}'"
     )))
 }
 
@@ -240,7 +240,7 @@ impl Growing {
         let (count, room) = (self.count.get(), self.room.get());
         let used = usize::try_from(count).unwrap_or_default();
         if name.len() >= VIR_TYPED_PARAM_FIELD_LENGTH {
-            return Err(argument(&format!("Field name '{name}' too long")));
+            return Err(Error::internal(ErrorDomain::NONE, format!("Field name '{name}' too long")));
         }
         if count >= room {
             let wanted = (used + 1).next_power_of_two().max(4);

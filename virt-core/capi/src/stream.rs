@@ -95,6 +95,13 @@ impl Stream {
     fn flow(&self) -> Result<Arc<Flow>> {
         lock(&self.flow).clone().ok_or_else(not_connected)
     }
+
+    /// What flows, and has not ended.
+    fn open_flow(&self) -> Result<Arc<Flow>> {
+        let flow = self.flow()?;
+        let ends = lock(&flow.source).is_none();
+        if ends { Err(ended()) } else { Ok(flow) }
+    }
 }
 
 impl Drop for Stream {
@@ -115,7 +122,7 @@ fn not_connected() -> Error {
 }
 
 fn ended() -> Error {
-    Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::STREAMS, "stream is not open")
+    Error::internal(ErrorDomain::STREAMS, "stream is not open")
 }
 
 impl Flow {
@@ -318,7 +325,7 @@ pub(crate) fn virStreamEventAddCallback(
     opaque: *mut c_void,
     free: virFreeCallback,
 ) -> Result<()> {
-    let flow = stream.flow()?;
+    let flow = stream.open_flow()?;
     let mut watch = lock(&stream.watch);
     if watch.is_some() {
         let detail = "stream already has a callback registered";
@@ -364,14 +371,14 @@ fn no_callback() -> Error {
 }
 
 pub(crate) fn virStreamEventUpdateCallback(stream: &Object<Stream>, events: c_int) -> Result<()> {
-    stream.flow()?;
+    stream.open_flow()?;
     let watch = *lock(&stream.watch);
     event_loop::update_handle(watch.ok_or_else(no_callback)?, events);
     Ok(())
 }
 
 pub(crate) fn virStreamEventRemoveCallback(stream: &Object<Stream>) -> Result<()> {
-    stream.flow()?;
+    stream.open_flow()?;
     let watch = lock(&stream.watch).take();
     event_loop::remove_handle(watch.ok_or_else(no_callback)?);
     Ok(())

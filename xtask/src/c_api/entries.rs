@@ -30,6 +30,16 @@ const DOMAINS: [(&str, &str); 14] = [
     ("virterror", "NONE"),
 ];
 
+/// Functions that belong to no part, whatever header they stand in.
+const NO_PART: [&str; 6] = [
+    "virConnectClose",
+    "virConnectOpen",
+    "virConnectOpenAuth",
+    "virConnectOpenReadOnly",
+    "virGetVersion",
+    "virInitialize",
+];
+
 /// The objects that a pointer can be checked for.
 const OBJECTS: [&str; 14] = [
     "virConnectPtr",
@@ -93,6 +103,7 @@ fn file(header: &str, functions: &[&Function]) -> Result<String> {
 
 fn entry(text: &mut String, function: &Function, domain: &str) -> Result<()> {
     let symbol = &function.symbol;
+    let domain = if NO_PART.contains(&symbol.as_str()) { "NONE" } else { domain };
     let named: Vec<_> =
         function.parameters.iter().map(|parameter| (rust_name(parameter), parameter)).collect();
     let parameters =

@@ -1700,15 +1700,15 @@ typedef struct _virDomainFSInfo virDomainFSInfo;
 
 typedef virDomainFSInfo *virDomainFSInfoPtr;
 
-typedef _virTypedParameter virSchedParameter;
+typedef virTypedParameter virSchedParameter;
 
 typedef virSchedParameter *virSchedParameterPtr;
 
-typedef _virTypedParameter virBlkioParameter;
+typedef virTypedParameter virBlkioParameter;
 
 typedef virBlkioParameter *virBlkioParameterPtr;
 
-typedef _virTypedParameter virMemoryParameter;
+typedef virTypedParameter virMemoryParameter;
 
 typedef virMemoryParameter *virMemoryParameterPtr;
 

@@ -10,7 +10,7 @@ use crate::types::*;
 
 unsafe extern "C" fn virConnectClose(conn: virConnectPtr) -> c_int {
     // SAFETY: the caller keeps to the prototype.
-    enter(Function::new("virConnectClose", ErrorDomain::DOMAIN), |f| unsafe {
+    enter(Function::new("virConnectClose", ErrorDomain::NONE), |f| unsafe {
         crate::connect::virConnectClose(take(f, conn, "conn")?)
     })
 }
@@ -34,7 +34,7 @@ export!(virConnectGetVersion);
 
 unsafe extern "C" fn virConnectOpen(name: *const c_char) -> virConnectPtr {
     // SAFETY: the caller keeps to the prototype.
-    enter(Function::new("virConnectOpen", ErrorDomain::DOMAIN), |f| unsafe {
+    enter(Function::new("virConnectOpen", ErrorDomain::NONE), |f| unsafe {
         crate::connect::virConnectOpen(take(f, name, "name")?)
     })
 }
@@ -42,7 +42,7 @@ export!(virConnectOpen);
 
 unsafe extern "C" fn virConnectOpenReadOnly(name: *const c_char) -> virConnectPtr {
     // SAFETY: the caller keeps to the prototype.
-    enter(Function::new("virConnectOpenReadOnly", ErrorDomain::DOMAIN), |f| unsafe {
+    enter(Function::new("virConnectOpenReadOnly", ErrorDomain::NONE), |f| unsafe {
         crate::connect::virConnectOpenReadOnly(take(f, name, "name")?)
     })
 }
@@ -54,7 +54,7 @@ unsafe extern "C" fn virGetVersion(
     typeVer: *mut c_ulong,
 ) -> c_int {
     // SAFETY: the caller keeps to the prototype.
-    enter(Function::new("virGetVersion", ErrorDomain::DOMAIN), |f| unsafe {
+    enter(Function::new("virGetVersion", ErrorDomain::NONE), |f| unsafe {
         crate::connect::virGetVersion(
             take(f, libVer, "libVer")?,
             take(f, type_, "type")?,
@@ -66,7 +66,7 @@ export!(virGetVersion);
 
 unsafe extern "C" fn virInitialize() -> c_int {
     // SAFETY: the caller keeps to the prototype.
-    enter(Function::new("virInitialize", ErrorDomain::DOMAIN), |f| unsafe { crate::connect::virInitialize() })
+    enter(Function::new("virInitialize", ErrorDomain::NONE), |f| unsafe { crate::connect::virInitialize() })
 }
 export!(virInitialize);
 
@@ -139,7 +139,7 @@ unsafe extern "C" fn virConnectOpenAuth(
     flags: c_uint,
 ) -> virConnectPtr {
     // SAFETY: the caller keeps to the prototype.
-    enter(Function::new("virConnectOpenAuth", ErrorDomain::DOMAIN), |f| unsafe {
+    enter(Function::new("virConnectOpenAuth", ErrorDomain::NONE), |f| unsafe {
         crate::connect::virConnectOpenAuth(
             take(f, name, "name")?,
             take(f, auth, "auth")?,

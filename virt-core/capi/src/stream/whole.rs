@@ -19,12 +19,15 @@ type Holes = unsafe extern "C" fn(virStreamPtr, *mut c_int, *mut c_longlong, *mu
 
 /// Runs the work on a stream that may wait; one that failed is ended.
 fn whole(stream: &Object<Stream>, what: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
-    if stream.nonblocking {
-        let detail = format!("{what} cannot be used for non-blocking streams");
-        return Err(Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::STREAMS, detail));
-    }
     stream.flow()?;
-    work().inspect_err(|_| {
+    let checked = || {
+        if stream.nonblocking {
+            let detail = format!("{what} cannot be used for non-blocking streams");
+            return Err(Error::new(ErrorCode::OPERATION_INVALID, ErrorDomain::STREAMS, detail));
+        }
+        work()
+    };
+    checked().inspect_err(|_| {
         // It has failed already.
         let _ = virStreamAbort(stream);
     })

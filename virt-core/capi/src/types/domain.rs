@@ -426,15 +426,15 @@ pub struct _virDomainFSInfo {
     pub devAlias: *mut *mut c_char,
 }
 
-pub type virSchedParameter = _virTypedParameter;
+pub type virSchedParameter = virTypedParameter;
 
 pub type virSchedParameterPtr = *mut virSchedParameter;
 
-pub type virBlkioParameter = _virTypedParameter;
+pub type virBlkioParameter = virTypedParameter;
 
 pub type virBlkioParameterPtr = *mut virBlkioParameter;
 
-pub type virMemoryParameter = _virTypedParameter;
+pub type virMemoryParameter = virTypedParameter;
 
 pub type virMemoryParameterPtr = *mut virMemoryParameter;
 
