@@ -7,6 +7,7 @@
 mod constants;
 mod entries;
 mod headers;
+pub(crate) mod install;
 mod map;
 mod report;
 mod table;
@@ -100,9 +101,11 @@ fn differing() -> Result<Vec<(PathBuf, String)>> {
 fn formatted(room: &Path, files: Vec<(String, String)>) -> Result<Vec<(String, String)>> {
     files
         .into_iter()
-        .map(|(path, content)| match path.ends_with(".rs") {
-            true => Ok((path, rustfmt(room, &content)?)),
-            false => Ok((path, content)),
+        .map(|(path, content)| {
+            match Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
+                true => Ok((path, rustfmt(room, &content)?)),
+                false => Ok((path, content)),
+            }
         })
         .collect()
 }

@@ -46,6 +46,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Make the tiny Linux guest, and say where it is.
     Guest,
+    /// Install the C library with its headers, the drivers and the programs below one directory.
+    Install(c_api::install::Options),
     /// Run one command in the lab: a machine with SR-IOV, an IOMMU, USB and NVMe, over this machine's files.
     Lab(lab::Options),
     /// Make a driver to begin with, which builds, loads and works.
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Guest => guest::run(),
+        Command::Install(options) => c_api::install::run(&options),
         Command::Lab(options) => return lab::run(&options).unwrap_or_else(failed),
         Command::NewDriver(options) => new_driver::run(&options),
         Command::Schema(options) => schema::run(&options),

@@ -3,7 +3,7 @@
 mod whole;
 
 use std::ffi::{c_char, c_int, c_longlong, c_uint, c_void};
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::{Arc, Mutex};
 
 use virt_util::{Error, ErrorCode, ErrorDomain, Result};
@@ -45,6 +45,8 @@ struct Flow {
     source: Mutex<Option<Source>>,
     /// For poll(2), without a lock: a copy of the source's descriptor.
     descriptor: OwnedFd,
+    /// Readable when it has ended, so that nobody waits any more.
+    end: OwnedFd,
     /// What is left of the hole that came last.
     hole: Mutex<u64>,
 }
@@ -69,7 +71,7 @@ impl Stream {
         }
         let stream = open()?;
         let descriptor = stream.as_fd().try_clone_to_owned().map_err(no_descriptor)?;
-        *flow = Some(Flow::new(Source::Driver(stream), descriptor));
+        *flow = Some(Flow::new(Source::Driver(stream), descriptor)?);
         Ok(())
     }
 
@@ -79,15 +81,9 @@ impl Stream {
     ///
     /// As for [`Stream::open`].
     pub(crate) fn fill(&self, bytes: Vec<u8>) -> Result<()> {
-        use std::os::fd::FromRawFd as _;
-        // SAFETY: eventfd has no demands. One with a value is always readable.
-        let number = unsafe { libc::eventfd(1, libc::EFD_CLOEXEC) };
-        if number < 0 {
-            return Err(no_descriptor(std::io::Error::last_os_error()));
-        }
-        // SAFETY: the descriptor was just made, and is nobody's.
-        let descriptor = unsafe { OwnedFd::from_raw_fd(number) };
-        *lock(&self.flow) = Some(Flow::new(Source::Here(bytes, 0), descriptor));
+        // One with a value is always readable.
+        let descriptor = eventfd(1)?;
+        *lock(&self.flow) = Some(Flow::new(Source::Here(bytes, 0), descriptor)?);
         Ok(())
     }
 
@@ -112,6 +108,16 @@ impl Drop for Stream {
     }
 }
 
+fn eventfd(value: c_uint) -> Result<OwnedFd> {
+    // SAFETY: eventfd has no demands.
+    let number = unsafe { libc::eventfd(value, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if number < 0 {
+        return Err(no_descriptor(std::io::Error::last_os_error()));
+    }
+    // SAFETY: the descriptor was just made, and is nobody's.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 fn no_descriptor(error: std::io::Error) -> Error {
     Error::system(ErrorDomain::STREAMS, "cannot watch the stream", error)
 }
@@ -126,17 +132,27 @@ fn ended() -> Error {
 }
 
 impl Flow {
-    fn new(source: Source, descriptor: OwnedFd) -> Arc<Self> {
-        Arc::new(Self { source: Mutex::new(Some(source)), descriptor, hole: Mutex::new(0) })
+    fn new(source: Source, descriptor: OwnedFd) -> Result<Arc<Self>> {
+        let end = eventfd(0)?;
+        Ok(Arc::new(Self { source: Mutex::new(Some(source)), descriptor, end, hole: Mutex::new(0) }))
+    }
+
+    /// Takes the source, because it ends; those who wait for it see that it has.
+    fn take(&self) -> Option<Source> {
+        let source = lock(&self.source).take();
+        // SAFETY: the descriptor is an eventfd of our own.
+        unsafe { libc::eventfd_write(self.end.as_raw_fd(), 1) };
+        source
     }
 
     /// Whether the source is ready; waits for it where it may. Without the source's lock, so that others can send while
     /// one waits for bytes.
     fn ready(&self, events: i16, wait: bool) -> bool {
-        let mut polled = libc::pollfd { fd: self.descriptor.as_raw_fd(), events, revents: 0 };
+        let entry = |fd: &OwnedFd, events| libc::pollfd { fd: fd.as_raw_fd(), events, revents: 0 };
+        let mut polled = [entry(&self.descriptor, events), entry(&self.end, libc::POLLIN)];
         loop {
-            // SAFETY: one entry, as it says.
-            let count = unsafe { libc::poll(&raw mut polled, 1, if wait { -1 } else { 0 }) };
+            // SAFETY: two entries, as it says.
+            let count = unsafe { libc::poll(polled.as_mut_ptr(), 2, if wait { -1 } else { 0 }) };
             if count >= 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
                 return count != 0;
             }
@@ -293,8 +309,7 @@ pub(crate) fn virStreamRecvHole(stream: &Object<Stream>, length: Out<c_longlong>
 
 pub(crate) fn virStreamFinish(stream: &Object<Stream>) -> Result<()> {
     let flow = stream.flow()?;
-    let source = lock(&flow.source).take();
-    match source {
+    match flow.take() {
         Some(Source::Driver(stream)) => stream.finish(),
         Some(Source::Here(..)) => Ok(()),
         None => Err(ended()),
@@ -304,7 +319,7 @@ pub(crate) fn virStreamFinish(stream: &Object<Stream>) -> Result<()> {
 pub(crate) fn virStreamAbort(stream: &Object<Stream>) -> Result<()> {
     let flow = stream.flow()?;
     // Dropping it ends it.
-    drop(lock(&flow.source).take());
+    drop(flow.take());
     Ok(())
 }
 

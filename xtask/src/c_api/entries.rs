@@ -81,9 +81,9 @@ pub(super) fn files(table: &Table) -> Result<Vec<(String, String)>> {
                     #![allow(non_snake_case)] // C's names\n\n"
             .to_owned();
     modules.sort();
-    modules.iter().for_each(|name| {
+    for name in modules {
         let _ = writeln!(list, "mod {name};");
-    });
+    }
     files.push(("src/entries.rs".into(), list));
     Ok(files)
 }

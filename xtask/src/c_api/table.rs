@@ -84,8 +84,8 @@ impl Table {
         let constants = lines(&room.join("api/constants.tsv"), constant)?;
         let mut symbols: Vec<_> = functions.iter().map(|function| &function.symbol).collect();
         symbols.sort();
-        if let Some(twice) = symbols.windows(2).find(|pair| pair[0] == pair[1]) {
-            bail!("{} stands twice in functions.tsv", twice[0]);
+        if let Some([symbol, _]) = symbols.array_windows().find(|[one, next]| one == next) {
+            bail!("{symbol} stands twice in functions.tsv");
         }
         Ok(Self { functions, constants })
     }

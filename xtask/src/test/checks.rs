@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use super::Tally;
+use crate::c_api;
 use crate::tidy;
 use crate::ui::{self, Progress};
 use crate::workspace::{self, cargo};
@@ -14,6 +15,7 @@ pub(super) fn run() -> Result<Tally> {
     let mut tally = Tally::default();
     tally.add(check("rustfmt", cargo().args(["fmt", "--all", "--check"])));
     tally.add(rules()?);
+    tally.add(c_library()?);
     let mut clippy = cargo();
     clippy.args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]);
     tally.add(check("clippy", &mut clippy));
@@ -58,6 +60,21 @@ fn rules() -> Result<Tally> {
     ui::bad("rules of the house");
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     Ok(Tally::fail("rules of the house", lines.join("\n")))
+}
+
+/// Whether the C library is what its tables say.
+fn c_library() -> Result<Tally> {
+    let name = "tables of the C library";
+    Ok(match c_api::findings()? {
+        None => {
+            ui::good(name);
+            Tally::pass()
+        }
+        Some(stale) => {
+            ui::bad(name);
+            Tally::fail(name, format!("{stale}\nhint: run `cargo xtask c-api` and commit what it writes"))
+        }
+    })
 }
 
 fn check(name: &str, command: &mut Command) -> Tally {
