@@ -90,6 +90,21 @@ fn run_with(command: &mut Command, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn a_program_is_one_file_with_a_driver_inside() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = directory.path().join("one");
+    let mut command = Command::new("cc");
+    command.arg("-I").arg(support::room().join("include")).arg(source("list"));
+    command.arg(support::library().join("with_driver.a"));
+    command.args(["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-o"]).arg(&program);
+    said(&mut command);
+    let shared = compiled("list", directory.path(), Side::Ours, Language::C99);
+    // Neither a library nor a plugin to be found.
+    let one = said(Command::new(program).env_clear().env("VIRT_DRIVER_DIR", directory.path()));
+    assert_eq!(one, run(&shared, Side::Ours));
+}
+
+#[test]
 fn an_event_loop_of_ones_own_is_told() {
     let directory = tempfile::tempdir().expect("a directory");
     let program = compiled("loop", directory.path(), Side::Ours, Language::C99);

@@ -39,11 +39,14 @@ pub(crate) fn room() -> PathBuf {
 /// A directory with our library under the name that programs look for, and the drivers beside it.
 pub(crate) fn library() -> &'static Path {
     static LIBRARY: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let own = |name: &str| directory.path().join(name);
+        // First, because the one without drivers is what others expect to find there.
+        build(&["--package", "virt-capi", "--features", "virt-capi/driver-test"]);
+        std::fs::copy(built().join("libvirt.a"), own("with_driver.a")).expect("built");
         let plugins = PLUGINS.map(|name| format!("virt-driver-{name}-plugin"));
         let words = plugins.iter().flat_map(|package| ["--package", package]);
         build(&["--package", "virt-capi"].into_iter().chain(words).collect::<Vec<_>>());
-        let directory = tempfile::tempdir().expect("a directory");
-        let own = |name: &str| directory.path().join(name);
         std::fs::copy(built().join("libvirt.so"), own("libvirt.so.0")).expect("built");
         std::os::unix::fs::symlink("libvirt.so.0", own("libvirt.so")).expect("linked");
         for name in PLUGINS {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use virt_util::{ErrorCode, ErrorDomain, Result};
 
 use crate::domain_event::DomainEvents;
+use crate::drivers;
 use crate::error::{Handler, Record, lock};
 use crate::events::Callbacks;
 use crate::object_event::{NetworkEvents, NodeDeviceEvents, SecretEvents, StoragePoolEvents};
@@ -66,6 +67,7 @@ impl Drop for Connect {
 }
 
 fn open(uri: Option<&str>, read_only: bool) -> Result<Reference<Connect>> {
+    drivers::link()?;
     let builder = virt_core::Connection::builder().uri(uri.unwrap_or_default()).read_only(read_only);
     let connection = builder.open()?;
     let hypervisor = text(&connection.hypervisor()?);

@@ -8,6 +8,7 @@ mod domain_event;
 mod domain_life;
 mod domain_screen;
 mod domain_state;
+mod drivers;
 mod entries;
 mod error;
 mod event_loop;
