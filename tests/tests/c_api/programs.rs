@@ -13,12 +13,13 @@ const SAME: [&str; 8] = ["auth", "hello", "life", "list", "loop", "parameters", 
 
 /// Those that ask for what libvirt's test driver cannot do, or of other drivers; `{root}` is a directory of the program's.
 /// What they say stands beside them.
-const OURS: [(&str, &[&str]); 5] = [
+const OURS: [(&str, &[&str]); 6] = [
     ("devices", &["nodedev:///system"]),
     ("more", &[]),
     ("networks", &["network:///embed?root={root}"]),
     ("pools", &["storage:///embed?root={root}", "{root}/images"]),
     ("secrets", &["secret:///embed?root={root}"]),
+    ("threads", &[]),
 ];
 
 fn source(name: &str) -> PathBuf {
@@ -87,6 +88,23 @@ fn run_with(command: &mut Command, arguments: &[&str]) -> String {
     let place = root.path().display().to_string();
     command.args(arguments.iter().map(|argument| argument.replace("{root}", &place)));
     said(with(command, Side::Ours))
+}
+
+#[test]
+fn ports_are_plugged_into_networks() {
+    if !nix::unistd::geteuid().is_root() {
+        skip!("only root starts networks");
+    }
+    let needed = ["unshare", "ip", "nft", "dnsmasq"];
+    if let Some(missing) = needed.iter().find(|name| virt_util::spawn::find_program(name).is_none()) {
+        skip!("there is no {missing}");
+    }
+    let directory = tempfile::tempdir().expect("a directory");
+    let program = compiled("ports", directory.path(), Side::Ours, Language::C99);
+    // In a network namespace of its own, so that nothing of it is seen on this machine.
+    let mut command = Command::new("unshare");
+    let ours = run_with(command.arg("--net").arg(program), &["network:///embed?root={root}"]);
+    expect_file![source("ports").with_extension("out")].assert_eq(&ours);
 }
 
 #[test]
