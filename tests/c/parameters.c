@@ -64,6 +64,9 @@ int main(void)
     SHOW(virTypedParamsAddInt(&params, &count, &room, long_name, 1));
     SHOW(virTypedParamsAddFromString(&params, &count, &room, "n", VIR_TYPED_PARAM_INT, "x"));
     printf("%d\n", count);
+    SHOW(virTypedParamsAddString(&params, &count, &room, "null", NULL));
+    SHOW(virTypedParamsGetString(params, count, "null", &text));
+    printf("[%s]\n", text ? text : "NULL");
     virTypedParamsClear(params + 6, 1);
     virTypedParamsFree(params, count);
     return 0;

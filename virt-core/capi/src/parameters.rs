@@ -277,7 +277,8 @@ add! {
     virTypedParamsAddULLong(value: c_ulonglong) = VIR_TYPED_PARAM_ULLONG, virTypedParameterValue { ul: value };
     virTypedParamsAddDouble(value: c_double) = VIR_TYPED_PARAM_DOUBLE, virTypedParameterValue { d: value };
     virTypedParamsAddBoolean(value: bool) = VIR_TYPED_PARAM_BOOLEAN, virTypedParameterValue { b: value.into() };
-    virTypedParamsAddString(value: &str) = VIR_TYPED_PARAM_STRING, virTypedParameterValue { s: memory::text(value)? };
+    virTypedParamsAddString(value: Option<&str>) = VIR_TYPED_PARAM_STRING,
+        virTypedParameterValue { s: memory::text(value.unwrap_or_default())? };
 }
 
 /// Adds one parameter of the same name for each text of a list that ends with NULL.
@@ -293,7 +294,7 @@ pub(crate) unsafe fn virTypedParamsAddStringList(
     while let Some(text) = unsafe { place.as_ref() }.filter(|text| !text.is_null()) {
         // SAFETY: as above.
         let text = unsafe { CStr::from_ptr(*text) }.to_string_lossy();
-        virTypedParamsAddString(params, count, room, name, &text)?;
+        virTypedParamsAddString(params, count, room, name, Some(&text))?;
         // SAFETY: that was not the end of the list.
         place = unsafe { place.add(1) };
     }

@@ -136,7 +136,8 @@ fn types(room: &Path, header: &str) -> Result<String> {
 }
 
 fn prototype(text: &mut String, function: &Function) {
-    let _ = writeln!(text, "/* Since {}.{} */", function.node, notes(function));
+    let said = format!("{}{} Since {}.", function.summary, notes(function), function.node);
+    let _ = writeln!(text, "/**\n{} */", wrapped(&said));
     match function.kind {
         Kind::Object => {
             let _ = writeln!(text, "VIR_EXPORT_VAR {};\n", function.prototype);
@@ -145,6 +146,19 @@ fn prototype(text: &mut String, function: &Function) {
             let _ = writeln!(text, "{};\n", function.prototype);
         }
     }
+}
+
+/// A comment's lines.
+fn wrapped(said: &str) -> String {
+    let (mut lines, mut line) = (String::new(), " *".to_owned());
+    for word in said.split(' ') {
+        if line.len() + word.len() > 100 {
+            let _ = writeln!(lines, "{line}");
+            " *".clone_into(&mut line);
+        }
+        let _ = write!(line, " {word}");
+    }
+    lines + &line + "\n"
 }
 
 /// Who frees what, and what is not there yet.

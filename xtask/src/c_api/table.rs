@@ -24,6 +24,8 @@ pub(super) struct Function {
     pub(super) prototype: String,
     /// Why it is not supported.
     pub(super) reason: String,
+    /// What it does, in a sentence.
+    pub(super) summary: String,
     pub(super) returns: String,
     pub(super) parameters: Vec<Parameter>,
 }
@@ -116,8 +118,8 @@ fn lines<T>(path: &Path, read: impl Fn(&[&str]) -> Result<T>) -> Result<Vec<T>> 
 }
 
 fn function(columns: &[&str]) -> Result<Function> {
-    let [symbol, node, header, kind, module, prototype, reason] = columns else {
-        bail!("has {} columns, not seven", columns.len());
+    let [symbol, node, header, kind, module, prototype, reason, summary] = columns else {
+        bail!("has {} columns, not eight", columns.len());
     };
     let kind = match *kind {
         "body" => Kind::Body,
@@ -143,6 +145,7 @@ fn function(columns: &[&str]) -> Result<Function> {
         module: (*module).to_owned(),
         prototype: (*prototype).to_owned(),
         reason: (*reason).to_owned(),
+        summary: (*summary).to_owned(),
         returns,
         parameters,
     })

@@ -82,61 +82,107 @@ typedef virTypedParameter *virTypedParameterPtr;
 
 #define LIBVIR_CHECK_VERSION(major, minor, micro) ((major) * 1000000 + (minor) * 1000 + (micro) <= LIBVIR_VERSION_NUMBER)
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddBoolean(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, int value);
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddDouble(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, double value);
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddFromString(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, int type, const char *value);
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddInt(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, int value);
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddLLong(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, long long value);
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddString(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, const char *value);
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddUInt(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, unsigned int value);
 
-/* Since 1.0.2. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.0.2.
+ */
 int virTypedParamsAddULLong(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, unsigned long long value);
 
-/* Since 1.0.2. */
+/**
+ * Frees the texts in an array of parameters. Since 1.0.2.
+ */
 void virTypedParamsClear(virTypedParameterPtr params, int nparams);
 
-/* Since 1.0.2. */
+/**
+ * Frees an array of parameters and its texts. Since 1.0.2.
+ */
 void virTypedParamsFree(virTypedParameterPtr params, int nparams);
 
-/* Since 1.0.2. The answer is not counted, and lives as long as the object. */
+/**
+ * The parameter of this name; NULL where there is none. The answer is not counted, and lives as long
+ * as the object. Since 1.0.2.
+ */
 virTypedParameterPtr virTypedParamsGet(virTypedParameterPtr params, int nparams, const char *name);
 
-/* Since 1.0.2. */
+/**
+ * Reads the parameter of this name: 1 when it is there, 0 when not, -1 when it is of another type.
+ * Since 1.0.2.
+ */
 int virTypedParamsGetBoolean(virTypedParameterPtr params, int nparams, const char *name, int *value);
 
-/* Since 1.0.2. */
+/**
+ * Reads the parameter of this name: 1 when it is there, 0 when not, -1 when it is of another type.
+ * Since 1.0.2.
+ */
 int virTypedParamsGetDouble(virTypedParameterPtr params, int nparams, const char *name, double *value);
 
-/* Since 1.0.2. */
+/**
+ * Reads the parameter of this name: 1 when it is there, 0 when not, -1 when it is of another type.
+ * Since 1.0.2.
+ */
 int virTypedParamsGetInt(virTypedParameterPtr params, int nparams, const char *name, int *value);
 
-/* Since 1.0.2. */
+/**
+ * Reads the parameter of this name: 1 when it is there, 0 when not, -1 when it is of another type.
+ * Since 1.0.2.
+ */
 int virTypedParamsGetLLong(virTypedParameterPtr params, int nparams, const char *name, long long *value);
 
-/* Since 1.0.2. */
+/**
+ * Reads the parameter of this name: 1 when it is there, 0 when not, -1 when it is of another type.
+ * Since 1.0.2.
+ */
 int virTypedParamsGetString(virTypedParameterPtr params, int nparams, const char *name, const char **value);
 
-/* Since 1.0.2. */
+/**
+ * Reads the parameter of this name: 1 when it is there, 0 when not, -1 when it is of another type.
+ * Since 1.0.2.
+ */
 int virTypedParamsGetUInt(virTypedParameterPtr params, int nparams, const char *name, unsigned int *value);
 
-/* Since 1.0.2. */
+/**
+ * Reads the parameter of this name: 1 when it is there, 0 when not, -1 when it is of another type.
+ * Since 1.0.2.
+ */
 int virTypedParamsGetULLong(virTypedParameterPtr params, int nparams, const char *name, unsigned long long *value);
 
-/* Since 1.2.17. */
+/**
+ * Adds a parameter to the array, which grows as it must. Since 1.2.17.
+ */
 int virTypedParamsAddStringList(virTypedParameterPtr *params, int *nparams, int *maxparams, const char *name, const char **values);
 
 #ifdef __cplusplus

@@ -47,40 +47,77 @@ typedef struct _virDomainCheckpoint virDomainCheckpoint;
 
 typedef virDomainCheckpoint *virDomainCheckpointPtr;
 
-/* Since 5.6.0. The caller gives the answer back with virDomainCheckpointFree(). Not supported: checkpoints: virt-core has none yet. */
+/**
+ * Makes or starts a checkpoint of this XML. The caller gives the answer back with
+ * virDomainCheckpointFree(). Not supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ */
 virDomainCheckpointPtr virDomainCheckpointCreateXML(virDomainPtr domain, const char *xmlDesc, unsigned int flags);
 
-/* Since 5.6.0. Not supported: checkpoints: virt-core has none yet. */
+/**
+ * Deletes the checkpoint. Not supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ */
 int virDomainCheckpointDelete(virDomainCheckpointPtr checkpoint, unsigned int flags);
 
-/* Since 5.6.0. Not supported: checkpoints: virt-core has none yet. */
+/**
+ * Gives a reference of the checkpoint back; with the last one it ends. Not supported: checkpoints:
+ * virt-core has none yet. Since 5.6.0.
+ */
 int virDomainCheckpointFree(virDomainCheckpointPtr checkpoint);
 
-/* Since 5.6.0. The answer is not counted, and lives as long as the object. Not supported: checkpoints: virt-core has none yet. */
+/**
+ * The connection that the checkpoint belongs to. The answer is not counted, and lives as long as the
+ * object. Not supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ */
 virConnectPtr virDomainCheckpointGetConnect(virDomainCheckpointPtr checkpoint);
 
-/* Since 5.6.0. The answer is not counted, and lives as long as the object. Not supported: checkpoints: virt-core has none yet. */
+/**
+ * The domain of the checkpoint. The answer is not counted, and lives as long as the object. Not
+ * supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ */
 virDomainPtr virDomainCheckpointGetDomain(virDomainCheckpointPtr checkpoint);
 
-/* Since 5.6.0. The answer lives as long as the object. Not supported: checkpoints: virt-core has none yet. */
+/**
+ * The name of the checkpoint. The answer lives as long as the object. Not supported: checkpoints:
+ * virt-core has none yet. Since 5.6.0.
+ */
 const char *virDomainCheckpointGetName(virDomainCheckpointPtr checkpoint);
 
-/* Since 5.6.0. The caller gives the answer back with virDomainCheckpointFree(). Not supported: checkpoints: virt-core has none yet. */
+/**
+ * The parent of the checkpoint. The caller gives the answer back with virDomainCheckpointFree(). Not
+ * supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ */
 virDomainCheckpointPtr virDomainCheckpointGetParent(virDomainCheckpointPtr checkpoint, unsigned int flags);
 
-/* Since 5.6.0. The caller frees the answer with free(). Not supported: checkpoints: virt-core has none yet. */
+/**
+ * The XML of the checkpoint. The caller frees the answer with free(). Not supported: checkpoints:
+ * virt-core has none yet. Since 5.6.0.
+ */
 char *virDomainCheckpointGetXMLDesc(virDomainCheckpointPtr checkpoint, unsigned int flags);
 
-/* Since 5.6.0. The caller gives each of children back with virDomainCheckpointFree(), and the list with free(). Not supported: checkpoints: virt-core has none yet. */
+/**
+ * The checkpoints that follow this one. The caller gives each of children back with
+ * virDomainCheckpointFree(), and the list with free(). Not supported: checkpoints: virt-core has
+ * none yet. Since 5.6.0.
+ */
 int virDomainCheckpointListAllChildren(virDomainCheckpointPtr checkpoint, virDomainCheckpointPtr **children, unsigned int flags);
 
-/* Since 5.6.0. The caller gives the answer back with virDomainCheckpointFree(). Not supported: checkpoints: virt-core has none yet. */
+/**
+ * The checkpoint of this name. The caller gives the answer back with virDomainCheckpointFree(). Not
+ * supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ */
 virDomainCheckpointPtr virDomainCheckpointLookupByName(virDomainPtr domain, const char *name, unsigned int flags);
 
-/* Since 5.6.0. Not supported: checkpoints: virt-core has none yet. */
+/**
+ * Takes one reference more of the checkpoint. Not supported: checkpoints: virt-core has none yet.
+ * Since 5.6.0.
+ */
 int virDomainCheckpointRef(virDomainCheckpointPtr checkpoint);
 
-/* Since 5.6.0. The caller gives each of checkpoints back with virDomainCheckpointFree(), and the list with free(). Not supported: checkpoints: virt-core has none yet. */
+/**
+ * All checkpoints of the domain that the flags ask for. The caller gives each of checkpoints back
+ * with virDomainCheckpointFree(), and the list with free(). Not supported: checkpoints: virt-core
+ * has none yet. Since 5.6.0.
+ */
 int virDomainListAllCheckpoints(virDomainPtr domain, virDomainCheckpointPtr **checkpoints, unsigned int flags);
 
 #ifdef __cplusplus

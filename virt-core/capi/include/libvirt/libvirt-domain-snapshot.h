@@ -66,67 +66,129 @@ typedef struct _virDomainSnapshot virDomainSnapshot;
 
 typedef virDomainSnapshot *virDomainSnapshotPtr;
 
-/* Since 0.8.0. Not supported: snapshots: virt-core has none yet. */
+/**
+ * Whether the domain has a current snapshot. Not supported: snapshots: virt-core has none yet. Since
+ * 0.8.0.
+ */
 int virDomainHasCurrentSnapshot(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.8.0. Not supported: snapshots: virt-core has none yet. */
+/**
+ * Takes the domain back to a snapshot. Not supported: snapshots: virt-core has none yet. Since
+ * 0.8.0.
+ */
 int virDomainRevertToSnapshot(virDomainSnapshotPtr snapshot, unsigned int flags);
 
-/* Since 0.8.0. The caller gives the answer back with virDomainSnapshotFree(). Not supported: snapshots: virt-core has none yet. */
+/**
+ * Makes or starts a snapshot of this XML. The caller gives the answer back with
+ * virDomainSnapshotFree(). Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ */
 virDomainSnapshotPtr virDomainSnapshotCreateXML(virDomainPtr domain, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.8.0. The caller gives the answer back with virDomainSnapshotFree(). Not supported: snapshots: virt-core has none yet. */
+/**
+ * The current snapshot of the domain. The caller gives the answer back with virDomainSnapshotFree().
+ * Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ */
 virDomainSnapshotPtr virDomainSnapshotCurrent(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.8.0. Not supported: snapshots: virt-core has none yet. */
+/**
+ * Deletes the snapshot. Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ */
 int virDomainSnapshotDelete(virDomainSnapshotPtr snapshot, unsigned int flags);
 
-/* Since 0.8.0. Not supported: snapshots: virt-core has none yet. */
+/**
+ * Gives a reference of the snapshot back; with the last one it ends. Not supported: snapshots:
+ * virt-core has none yet. Since 0.8.0.
+ */
 int virDomainSnapshotFree(virDomainSnapshotPtr snapshot);
 
-/* Since 0.8.0. The caller frees the answer with free(). Not supported: snapshots: virt-core has none yet. */
+/**
+ * The XML of the snapshot. The caller frees the answer with free(). Not supported: snapshots:
+ * virt-core has none yet. Since 0.8.0.
+ */
 char *virDomainSnapshotGetXMLDesc(virDomainSnapshotPtr snapshot, unsigned int flags);
 
-/* Since 0.8.0. Not supported: snapshots: virt-core has none yet. */
+/**
+ * The names of the domain's snapshots, as many as there is room for. Not supported: snapshots:
+ * virt-core has none yet. Since 0.8.0.
+ */
 int virDomainSnapshotListNames(virDomainPtr domain, char **names, int nameslen, unsigned int flags);
 
-/* Since 0.8.0. The caller gives the answer back with virDomainSnapshotFree(). Not supported: snapshots: virt-core has none yet. */
+/**
+ * The snapshot of this name. The caller gives the answer back with virDomainSnapshotFree(). Not
+ * supported: snapshots: virt-core has none yet. Since 0.8.0.
+ */
 virDomainSnapshotPtr virDomainSnapshotLookupByName(virDomainPtr domain, const char *name, unsigned int flags);
 
-/* Since 0.8.0. Not supported: snapshots: virt-core has none yet. */
+/**
+ * How many snapshots the domain has. Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ */
 int virDomainSnapshotNum(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.9.5. The answer is not counted, and lives as long as the object. Not supported: snapshots: virt-core has none yet. */
+/**
+ * The connection that the snapshot belongs to. The answer is not counted, and lives as long as the
+ * object. Not supported: snapshots: virt-core has none yet. Since 0.9.5.
+ */
 virConnectPtr virDomainSnapshotGetConnect(virDomainSnapshotPtr snapshot);
 
-/* Since 0.9.5. The answer is not counted, and lives as long as the object. Not supported: snapshots: virt-core has none yet. */
+/**
+ * The domain of the snapshot. The answer is not counted, and lives as long as the object. Not
+ * supported: snapshots: virt-core has none yet. Since 0.9.5.
+ */
 virDomainPtr virDomainSnapshotGetDomain(virDomainSnapshotPtr snapshot);
 
-/* Since 0.9.5. The answer lives as long as the object. Not supported: snapshots: virt-core has none yet. */
+/**
+ * The name of the snapshot. The answer lives as long as the object. Not supported: snapshots:
+ * virt-core has none yet. Since 0.9.5.
+ */
 const char *virDomainSnapshotGetName(virDomainSnapshotPtr snapshot);
 
-/* Since 0.9.7. The caller gives the answer back with virDomainSnapshotFree(). Not supported: snapshots: virt-core has none yet. */
+/**
+ * The parent of the snapshot. The caller gives the answer back with virDomainSnapshotFree(). Not
+ * supported: snapshots: virt-core has none yet. Since 0.9.7.
+ */
 virDomainSnapshotPtr virDomainSnapshotGetParent(virDomainSnapshotPtr snapshot, unsigned int flags);
 
-/* Since 0.9.7. Not supported: snapshots: virt-core has none yet. */
+/**
+ * The names of the snapshots that follow this one. Not supported: snapshots: virt-core has none yet.
+ * Since 0.9.7.
+ */
 int virDomainSnapshotListChildrenNames(virDomainSnapshotPtr snapshot, char **names, int nameslen, unsigned int flags);
 
-/* Since 0.9.7. Not supported: snapshots: virt-core has none yet. */
+/**
+ * How many snapshots follow this one. Not supported: snapshots: virt-core has none yet. Since 0.9.7.
+ */
 int virDomainSnapshotNumChildren(virDomainSnapshotPtr snapshot, unsigned int flags);
 
-/* Since 0.9.13. The caller gives each of snaps back with virDomainSnapshotFree(), and the list with free(). Not supported: snapshots: virt-core has none yet. */
+/**
+ * All snapshots of the domain that the flags ask for. The caller gives each of snaps back with
+ * virDomainSnapshotFree(), and the list with free(). Not supported: snapshots: virt-core has none
+ * yet. Since 0.9.13.
+ */
 int virDomainListAllSnapshots(virDomainPtr domain, virDomainSnapshotPtr **snaps, unsigned int flags);
 
-/* Since 0.9.13. Not supported: snapshots: virt-core has none yet. */
+/**
+ * Whether more is known of the snapshot than the image says. Not supported: snapshots: virt-core has
+ * none yet. Since 0.9.13.
+ */
 int virDomainSnapshotHasMetadata(virDomainSnapshotPtr snapshot, unsigned int flags);
 
-/* Since 0.9.13. Not supported: snapshots: virt-core has none yet. */
+/**
+ * Whether the snapshot is the current one. Not supported: snapshots: virt-core has none yet. Since
+ * 0.9.13.
+ */
 int virDomainSnapshotIsCurrent(virDomainSnapshotPtr snapshot, unsigned int flags);
 
-/* Since 0.9.13. The caller gives each of snaps back with virDomainSnapshotFree(), and the list with free(). Not supported: snapshots: virt-core has none yet. */
+/**
+ * The snapshots that follow this one. The caller gives each of snaps back with
+ * virDomainSnapshotFree(), and the list with free(). Not supported: snapshots: virt-core has none
+ * yet. Since 0.9.13.
+ */
 int virDomainSnapshotListAllChildren(virDomainSnapshotPtr snapshot, virDomainSnapshotPtr **snaps, unsigned int flags);
 
-/* Since 0.9.13. Not supported: snapshots: virt-core has none yet. */
+/**
+ * Takes one reference more of the snapshot. Not supported: snapshots: virt-core has none yet. Since
+ * 0.9.13.
+ */
 int virDomainSnapshotRef(virDomainSnapshotPtr snapshot);
 
 #ifdef __cplusplus

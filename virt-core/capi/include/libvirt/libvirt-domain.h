@@ -1746,586 +1746,1084 @@ typedef virDomainInterface *virDomainInterfacePtr;
 #define VIR_GET_CPUMAP(cpumaps, maplen, vcpu) (&((cpumaps)[(vcpu) * (maplen)]))
 #define VIR_DOMAIN_EVENT_CALLBACK(cb) ((virConnectDomainEventGenericCallback)(cb))
 
-/* Since 0.0.3. */
+/**
+ * The domains that run, as many as there is room for. Since 0.0.3.
+ */
 int virConnectListDomains(virConnectPtr conn, int *ids, int maxids);
 
-/* Since 0.0.3. */
+/**
+ * How many domains there are that run. Since 0.0.3.
+ */
 int virConnectNumOfDomains(virConnectPtr conn);
 
-/* Since 0.0.3. The caller gives the answer back with virDomainFree(). */
+/**
+ * Starts a domain that vanishes when it stops: the old name of virDomainCreateXML. The caller gives
+ * the answer back with virDomainFree(). Since 0.0.3.
+ */
 virDomainPtr virDomainCreateLinux(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.0.3. */
+/**
+ * Stops the domain at once. Since 0.0.3.
+ */
 int virDomainDestroy(virDomainPtr domain);
 
-/* Since 0.0.3. */
+/**
+ * Gives a reference of the domain back; with the last one it ends. Since 0.0.3.
+ */
 int virDomainFree(virDomainPtr domain);
 
-/* Since 0.0.3. */
+/**
+ * The number that the domain had when it was found, or was started through this object; -1 for none.
+ * Since 0.0.3.
+ */
 unsigned int virDomainGetID(virDomainPtr domain);
 
-/* Since 0.0.3. */
+/**
+ * State, memory, vCPUs and CPU time. Since 0.0.3.
+ */
 int virDomainGetInfo(virDomainPtr domain, virDomainInfoPtr info);
 
-/* Since 0.0.3. */
+/**
+ * The largest memory it may have, in KiB. Since 0.0.3.
+ */
 unsigned long virDomainGetMaxMemory(virDomainPtr domain);
 
-/* Since 0.0.3. The answer lives as long as the object. */
+/**
+ * The name of the domain. The answer lives as long as the object. Since 0.0.3.
+ */
 const char *virDomainGetName(virDomainPtr domain);
 
-/* Since 0.0.3. The caller frees the answer with free(). */
+/**
+ * hvm, exe ... The caller frees the answer with free(). Since 0.0.3.
+ */
 char *virDomainGetOSType(virDomainPtr domain);
 
-/* Since 0.0.3. The caller frees the answer with free(). */
+/**
+ * Its XML. The caller frees the answer with free(). Since 0.0.3.
+ */
 char *virDomainGetXMLDesc(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.0.3. The caller gives the answer back with virDomainFree(). */
+/**
+ * The running domain of this number. The caller gives the answer back with virDomainFree(). Since
+ * 0.0.3.
+ */
 virDomainPtr virDomainLookupByID(virConnectPtr conn, int id);
 
-/* Since 0.0.3. The caller gives the answer back with virDomainFree(). */
+/**
+ * The domain of this name. The caller gives the answer back with virDomainFree(). Since 0.0.3.
+ */
 virDomainPtr virDomainLookupByName(virConnectPtr conn, const char *name);
 
-/* Since 0.0.3. Not supported: save images: virt-core has none yet. */
+/**
+ * Lets a saved domain go on. Not supported: save images: virt-core has none yet. Since 0.0.3.
+ */
 int virDomainRestore(virConnectPtr conn, const char *from);
 
-/* Since 0.0.3. */
+/**
+ * Lets its CPUs go on. Since 0.0.3.
+ */
 int virDomainResume(virDomainPtr domain);
 
-/* Since 0.0.3. Not supported: save images: virt-core has none yet. */
+/**
+ * Saves the memory of the domain in a file, and stops it. Not supported: save images: virt-core has
+ * none yet. Since 0.0.3.
+ */
 int virDomainSave(virDomainPtr domain, const char *to);
 
-/* Since 0.0.3. */
+/**
+ * Sets the largest memory, in KiB. Since 0.0.3.
+ */
 int virDomainSetMaxMemory(virDomainPtr domain, unsigned long memory);
 
-/* Since 0.0.3. */
+/**
+ * Asks the guest to shut down; returns when it was asked. Since 0.0.3.
+ */
 int virDomainShutdown(virDomainPtr domain);
 
-/* Since 0.0.3. */
+/**
+ * Stops its CPUs. Since 0.0.3.
+ */
 int virDomainSuspend(virDomainPtr domain);
 
-/* Since 0.0.5. */
+/**
+ * Writes the 16 bytes of the UUID of the domain. Since 0.0.5.
+ */
 int virDomainGetUUID(virDomainPtr domain, unsigned char *uuid);
 
-/* Since 0.0.5. The caller gives the answer back with virDomainFree(). */
+/**
+ * The domain of this UUID. The caller gives the answer back with virDomainFree(). Since 0.0.5.
+ */
 virDomainPtr virDomainLookupByUUID(virConnectPtr conn, const unsigned char *uuid);
 
-/* Since 0.1.0. */
+/**
+ * Asks the guest to reboot; returns when it was asked. Since 0.1.0.
+ */
 int virDomainReboot(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.1.1. */
+/**
+ * The domains that do not run, as many as there is room for. Since 0.1.1.
+ */
 int virConnectListDefinedDomains(virConnectPtr conn, char **names, int maxnames);
 
-/* Since 0.1.1. */
+/**
+ * Starts the domain. Since 0.1.1.
+ */
 int virDomainCreate(virDomainPtr domain);
 
-/* Since 0.1.1. The caller gives the answer back with virDomainFree(). */
+/**
+ * Gives a domain a definition. The caller gives the answer back with virDomainFree(). Since 0.1.1.
+ */
 virDomainPtr virDomainDefineXML(virConnectPtr conn, const char *xml);
 
-/* Since 0.1.1. */
+/**
+ * Writes the UUID of the domain as text. Since 0.1.1.
+ */
 int virDomainGetUUIDString(virDomainPtr domain, char *buf);
 
-/* Since 0.1.1. The caller gives the answer back with virDomainFree(). */
+/**
+ * The domain of this UUID, given as text. The caller gives the answer back with virDomainFree().
+ * Since 0.1.1.
+ */
 virDomainPtr virDomainLookupByUUIDString(virConnectPtr conn, const char *uuid);
 
-/* Since 0.1.1. */
+/**
+ * Sets the memory of a running guest, in KiB. Since 0.1.1.
+ */
 int virDomainSetMemory(virDomainPtr domain, unsigned long memory);
 
-/* Since 0.1.1. */
+/**
+ * Takes the definition of the domain away. Since 0.1.1.
+ */
 int virDomainUndefine(virDomainPtr domain);
 
-/* Since 0.1.4. Not supported: pinning: virt-core has none yet. */
+/**
+ * The virtual processors, and where they may run. Not supported: pinning: virt-core has none yet.
+ * Since 0.1.4.
+ */
 int virDomainGetVcpus(virDomainPtr domain, virVcpuInfoPtr info, int maxinfo, unsigned char *cpumaps, int maplen);
 
-/* Since 0.1.4. Not supported: pinning: virt-core has none yet. */
+/**
+ * Says on which of the host's processors a virtual one may run. Not supported: pinning: virt-core
+ * has none yet. Since 0.1.4.
+ */
 int virDomainPinVcpu(virDomainPtr domain, unsigned int vcpu, unsigned char *cpumap, int maplen);
 
-/* Since 0.1.4. */
+/**
+ * Sets the number of virtual processors of a running guest. Since 0.1.4.
+ */
 int virDomainSetVcpus(virDomainPtr domain, unsigned int nvcpus);
 
-/* Since 0.1.5. */
+/**
+ * How many domains there are that do not run. Since 0.1.5.
+ */
 int virConnectNumOfDefinedDomains(virConnectPtr conn);
 
-/* Since 0.1.9. */
+/**
+ * Gives a running guest the device of this XML. Since 0.1.9.
+ */
 int virDomainAttachDevice(virDomainPtr domain, const char *xml);
 
-/* Since 0.1.9. Not supported: dumps: virt-core has none yet. */
+/**
+ * Writes the memory of the guest into a file. Not supported: dumps: virt-core has none yet. Since
+ * 0.1.9.
+ */
 int virDomainCoreDump(virDomainPtr domain, const char *to, unsigned int flags);
 
-/* Since 0.1.9. */
+/**
+ * Takes the device of this XML from a running guest. Since 0.1.9.
+ */
 int virDomainDetachDevice(virDomainPtr domain, const char *xml);
 
-/* Since 0.2.1. */
+/**
+ * Whether it starts with the host. Since 0.2.1.
+ */
 int virDomainGetAutostart(virDomainPtr domain, int *autostart);
 
-/* Since 0.2.1. */
+/**
+ * The largest number of virtual processors. Since 0.2.1.
+ */
 int virDomainGetMaxVcpus(virDomainPtr domain);
 
-/* Since 0.2.1. */
+/**
+ * Decides whether it starts with the host. Since 0.2.1.
+ */
 int virDomainSetAutostart(virDomainPtr domain, int autostart);
 
-/* Since 0.2.3. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * The parameters of the guest's scheduler. Not supported: scheduler and resource limits: virt-core
+ * has none yet. Since 0.2.3.
+ */
 int virDomainGetSchedulerParameters(virDomainPtr domain, virTypedParameterPtr params, int *nparams);
 
-/* Since 0.2.3. The caller frees the answer with free(). Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * The guest's scheduler, and how many parameters it has. The caller frees the answer with free().
+ * Not supported: scheduler and resource limits: virt-core has none yet. Since 0.2.3.
+ */
 char *virDomainGetSchedulerType(virDomainPtr domain, int *nparams);
 
-/* Since 0.2.3. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Sets parameters of the guest's scheduler. Not supported: scheduler and resource limits: virt-core
+ * has none yet. Since 0.2.3.
+ */
 int virDomainSetSchedulerParameters(virDomainPtr domain, virTypedParameterPtr params, int nparams);
 
-/* Since 0.3.0. The answer is not counted, and lives as long as the object. */
+/**
+ * The connection that the domain belongs to. The answer is not counted, and lives as long as the
+ * object. Since 0.3.0.
+ */
 virConnectPtr virDomainGetConnect(virDomainPtr domain);
 
-/* Since 0.3.2. Not supported: statistics: virt-core has none yet. */
+/**
+ * What a disk read and wrote. Not supported: statistics: virt-core has none yet. Since 0.3.2.
+ */
 int virDomainBlockStats(virDomainPtr dom, const char *disk, virDomainBlockStatsPtr stats, size_t size);
 
-/* Since 0.3.2. Not supported: statistics: virt-core has none yet. */
+/**
+ * What an interface sent and received. Not supported: statistics: virt-core has none yet. Since
+ * 0.3.2.
+ */
 int virDomainInterfaceStats(virDomainPtr dom, const char *device, virDomainInterfaceStatsPtr stats, size_t size);
 
-/* Since 0.3.2. The caller gives the answer back with virDomainFree(). Not supported: migration: virt-core has none yet. */
+/**
+ * Moves the domain to another host. The caller gives the answer back with virDomainFree(). Not
+ * supported: migration: virt-core has none yet. Since 0.3.2.
+ */
 virDomainPtr virDomainMigrate(virDomainPtr domain, virConnectPtr dconn, unsigned long flags, const char *dname, const char *uri, unsigned long bandwidth);
 
-/* Since 0.4.2. Not supported: peeking into memory and disks: virt-core has none yet. */
+/**
+ * Reads a part of a disk. Not supported: peeking into memory and disks: virt-core has none yet.
+ * Since 0.4.2.
+ */
 int virDomainBlockPeek(virDomainPtr dom, const char *disk, unsigned long long offset, size_t size, void *buffer, unsigned int flags);
 
-/* Since 0.4.2. Not supported: peeking into memory and disks: virt-core has none yet. */
+/**
+ * Reads a part of the guest's memory. Not supported: peeking into memory and disks: virt-core has
+ * none yet. Since 0.4.2.
+ */
 int virDomainMemoryPeek(virDomainPtr dom, unsigned long long start, size_t size, void *buffer, unsigned int flags);
 
-/* Since 0.5.0. */
+/**
+ * Removes a callback that virConnectDomainEventRegister added. Since 0.5.0.
+ */
 int virConnectDomainEventDeregister(virConnectPtr conn, virConnectDomainEventCallback cb);
 
-/* Since 0.5.0. */
+/**
+ * Has the callback told when domains are defined, started, stopped ... Since 0.5.0.
+ */
 int virConnectDomainEventRegister(virConnectPtr conn, virConnectDomainEventCallback cb, void *opaque, virFreeCallback freecb);
 
-/* Since 0.5.0. The caller gives the answer back with virDomainFree(). */
+/**
+ * Makes or starts a domain of this XML. The caller gives the answer back with virDomainFree(). Since
+ * 0.5.0.
+ */
 virDomainPtr virDomainCreateXML(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.6.0. */
+/**
+ * Takes one reference more of the domain. Since 0.6.0.
+ */
 int virDomainRef(virDomainPtr domain);
 
-/* Since 0.6.1. Not supported: security labels: virt-core has none yet. */
+/**
+ * The security label of the guest. Not supported: security labels: virt-core has none yet. Since
+ * 0.6.1.
+ */
 int virDomainGetSecurityLabel(virDomainPtr domain, virSecurityLabelPtr seclabel);
 
-/* Since 0.6.4. The caller frees the answer with free(). */
+/**
+ * Domain XML from configuration in format, qemu-argv. The caller frees the answer with free(). Since
+ * 0.6.4.
+ */
 char *virConnectDomainXMLFromNative(virConnectPtr conn, const char *nativeFormat, const char *nativeConfig, unsigned int flags);
 
-/* Since 0.6.4. The caller frees the answer with free(). */
+/**
+ * Configuration in format from domain XML. The caller frees the answer with free(). Since 0.6.4.
+ */
 char *virConnectDomainXMLToNative(virConnectPtr conn, const char *nativeFormat, const char *domainXml, unsigned int flags);
 
-/* Since 0.7.2. Not supported: migration: virt-core has none yet. */
+/**
+ * Moves the domain to the host of this URI. Not supported: migration: virt-core has none yet. Since
+ * 0.7.2.
+ */
 int virDomainMigrateToURI(virDomainPtr domain, const char *duri, unsigned long flags, const char *dname, unsigned long bandwidth);
 
-/* Since 0.7.3. */
+/**
+ * Whether the domain is active. Since 0.7.3.
+ */
 int virDomainIsActive(virDomainPtr dom);
 
-/* Since 0.7.3. */
+/**
+ * Everything a list shows. Since 0.7.3.
+ */
 int virDomainIsPersistent(virDomainPtr dom);
 
-/* Since 0.7.5. Not supported: statistics: virt-core has none yet. */
+/**
+ * What the guest says of its memory. Not supported: statistics: virt-core has none yet. Since 0.7.5.
+ */
 int virDomainMemoryStats(virDomainPtr dom, virDomainMemoryStatPtr stats, unsigned int nr_stats, unsigned int flags);
 
-/* Since 0.7.7. */
+/**
+ * Gives up what goes on in the domain. Since 0.7.7.
+ */
 int virDomainAbortJob(virDomainPtr dom);
 
-/* Since 0.7.7. */
+/**
+ * Gives a domain the device that xml describes. Since 0.7.7.
+ */
 int virDomainAttachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags);
 
-/* Since 0.7.7. */
+/**
+ * Takes away the device that xml describes: by its address, its MAC address, its target or its
+ * alias. Since 0.7.7.
+ */
 int virDomainDetachDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags);
 
-/* Since 0.7.7. */
+/**
+ * What goes on in the domain. Since 0.7.7.
+ */
 int virDomainGetJobInfo(virDomainPtr dom, virDomainJobInfoPtr info);
 
-/* Since 0.8.0. */
+/**
+ * Removes the callback of this number. Since 0.8.0.
+ */
 int virConnectDomainEventDeregisterAny(virConnectPtr conn, int callbackID);
 
-/* Since 0.8.0. */
+/**
+ * From now on, or from the event of this number on where it is still kept. Since 0.8.0.
+ */
 int virConnectDomainEventRegisterAny(virConnectPtr conn, virDomainPtr dom, int eventID, virConnectDomainEventGenericCallback cb, void *opaque, virFreeCallback freecb);
 
-/* Since 0.8.0. */
+/**
+ * Whether the domain goes on where it was when it is started. Since 0.8.0.
+ */
 int virDomainHasManagedSaveImage(virDomainPtr dom, unsigned int flags);
 
-/* Since 0.8.0. Not supported: save images: virt-core has none yet. */
+/**
+ * Saves the memory of the domain, for its next start. Not supported: save images: virt-core has none
+ * yet. Since 0.8.0.
+ */
 int virDomainManagedSave(virDomainPtr dom, unsigned int flags);
 
-/* Since 0.8.0. Not supported: save images: virt-core has none yet. */
+/**
+ * Forgets the saved memory of the domain. Not supported: save images: virt-core has none yet. Since
+ * 0.8.0.
+ */
 int virDomainManagedSaveRemove(virDomainPtr dom, unsigned int flags);
 
-/* Since 0.8.0. Not supported: migration: virt-core has none yet. */
+/**
+ * Says how long the guest may stand still while it moves, in milliseconds. Not supported: migration:
+ * virt-core has none yet. Since 0.8.0.
+ */
 int virDomainMigrateSetMaxDowntime(virDomainPtr domain, unsigned long long downtime, unsigned int flags);
 
-/* Since 0.8.0. */
+/**
+ * Makes a device what xml says: the link of an interface, the medium of a drive. Since 0.8.0.
+ */
 int virDomainUpdateDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags);
 
-/* Since 0.8.1. Not supported: statistics: virt-core has none yet. */
+/**
+ * The sizes of a disk. Not supported: statistics: virt-core has none yet. Since 0.8.1.
+ */
 int virDomainGetBlockInfo(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info, unsigned int flags);
 
-/* Since 0.8.2. */
+/**
+ * Starts the domain, as the flags say. Since 0.8.2.
+ */
 int virDomainCreateWithFlags(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.8.5. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * The limits of the guest's memory. Not supported: scheduler and resource limits: virt-core has none
+ * yet. Since 0.8.5.
+ */
 int virDomainGetMemoryParameters(virDomainPtr domain, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.8.5. */
+/**
+ * The number of vCPUs, or with MAXIMUM the largest number. Since 0.8.5.
+ */
 int virDomainGetVcpusFlags(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.8.5. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Sets limits of the guest's memory. Not supported: scheduler and resource limits: virt-core has
+ * none yet. Since 0.8.5.
+ */
 int virDomainSetMemoryParameters(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 0.8.5. */
+/**
+ * Sets the number of vCPUs, or with MAXIMUM the largest number. Since 0.8.5.
+ */
 int virDomainSetVcpusFlags(virDomainPtr domain, unsigned int nvcpus, unsigned int flags);
 
-/* Since 0.8.6. */
+/**
+ * Whether its definition differs from what runs. Since 0.8.6.
+ */
 int virDomainIsUpdated(virDomainPtr dom);
 
-/* Since 0.8.6. */
+/**
+ * Opens a console: the device of this alias, or the first. Since 0.8.6.
+ */
 int virDomainOpenConsole(virDomainPtr dom, const char *dev_name, virStreamPtr st, unsigned int flags);
 
-/* Since 0.9.0. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * The limits of the guest's disks. Not supported: scheduler and resource limits: virt-core has none
+ * yet. Since 0.9.0.
+ */
 int virDomainGetBlkioParameters(virDomainPtr domain, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.0. Not supported: migration: virt-core has none yet. */
+/**
+ * Says how fast the guest may move, in MiB a second. Not supported: migration: virt-core has none
+ * yet. Since 0.9.0.
+ */
 int virDomainMigrateSetMaxSpeed(virDomainPtr domain, unsigned long bandwidth, unsigned int flags);
 
-/* Since 0.9.0. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Sets limits of the guest's disks. Not supported: scheduler and resource limits: virt-core has none
+ * yet. Since 0.9.0.
+ */
 int virDomainSetBlkioParameters(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 0.9.0. */
+/**
+ * Sets the memory, or with MAXIMUM the largest memory, in KiB. Since 0.9.0.
+ */
 int virDomainSetMemoryFlags(virDomainPtr domain, unsigned long memory, unsigned int flags);
 
-/* Since 0.9.2. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * The parameters of the guest's scheduler, now or for the next start. Not supported: scheduler and
+ * resource limits: virt-core has none yet. Since 0.9.2.
+ */
 int virDomainGetSchedulerParametersFlags(virDomainPtr domain, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.2. */
+/**
+ * The state, and why. Since 0.9.2.
+ */
 int virDomainGetState(virDomainPtr domain, int *state, int *reason, unsigned int flags);
 
-/* Since 0.9.2. Not supported: keys, signals and power management of a guest: virt-core has none yet. */
+/**
+ * Sends the guest a non-maskable interrupt. Not supported: keys, signals and power management of a
+ * guest: virt-core has none yet. Since 0.9.2.
+ */
 int virDomainInjectNMI(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.9.2. The caller gives the answer back with virDomainFree(). Not supported: migration: virt-core has none yet. */
+/**
+ * Moves the domain to another host, with another XML. The caller gives the answer back with
+ * virDomainFree(). Not supported: migration: virt-core has none yet. Since 0.9.2.
+ */
 virDomainPtr virDomainMigrate2(virDomainPtr domain, virConnectPtr dconn, const char *dxml, unsigned long flags, const char *dname, const char *uri, unsigned long bandwidth);
 
-/* Since 0.9.2. Not supported: migration: virt-core has none yet. */
+/**
+ * Moves the domain to the host of this URI, with another XML. Not supported: migration: virt-core
+ * has none yet. Since 0.9.2.
+ */
 int virDomainMigrateToURI2(virDomainPtr domain, const char *dconnuri, const char *miguri, const char *dxml, unsigned long flags, const char *dname, unsigned long bandwidth);
 
-/* Since 0.9.2. The caller frees the answer with free(). */
+/**
+ * A picture of screen number screen. The caller frees the answer with free(). Since 0.9.2.
+ */
 char *virDomainScreenshot(virDomainPtr domain, virStreamPtr stream, unsigned int screen, unsigned int flags);
 
-/* Since 0.9.2. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Sets parameters of the guest's scheduler, now or for the next start. Not supported: scheduler and
+ * resource limits: virt-core has none yet. Since 0.9.2.
+ */
 int virDomainSetSchedulerParametersFlags(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 0.9.3. Not supported: statistics: virt-core has none yet. */
+/**
+ * Whether the guest can be controlled. Not supported: statistics: virt-core has none yet. Since
+ * 0.9.3.
+ */
 int virDomainGetControlInfo(virDomainPtr domain, virDomainControlInfoPtr info, unsigned int flags);
 
-/* Since 0.9.3. Not supported: pinning: virt-core has none yet. */
+/**
+ * Where the virtual processors may run. Not supported: pinning: virt-core has none yet. Since 0.9.3.
+ */
 int virDomainGetVcpuPinInfo(virDomainPtr domain, int ncpumaps, unsigned char *cpumaps, int maplen, unsigned int flags);
 
-/* Since 0.9.3. Not supported: pinning: virt-core has none yet. */
+/**
+ * Says where a virtual processor may run, now or at the next start. Not supported: pinning:
+ * virt-core has none yet. Since 0.9.3.
+ */
 int virDomainPinVcpuFlags(virDomainPtr domain, unsigned int vcpu, unsigned char *cpumap, int maplen, unsigned int flags);
 
-/* Since 0.9.3. Not supported: keys, signals and power management of a guest: virt-core has none yet. */
+/**
+ * Presses keys. Not supported: keys, signals and power management of a guest: virt-core has none
+ * yet. Since 0.9.3.
+ */
 int virDomainSendKey(virDomainPtr domain, unsigned int codeset, unsigned int holdtime, unsigned int *keycodes, int nkeycodes, unsigned int flags);
 
-/* Since 0.9.4. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Ends a block job. Not supported: block jobs: virt-core has none yet. Since 0.9.4.
+ */
 int virDomainBlockJobAbort(virDomainPtr dom, const char *disk, unsigned int flags);
 
-/* Since 0.9.4. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Limits a block job. Not supported: block jobs: virt-core has none yet. Since 0.9.4.
+ */
 int virDomainBlockJobSetSpeed(virDomainPtr dom, const char *disk, unsigned long bandwidth, unsigned int flags);
 
-/* Since 0.9.4. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Copies what a disk's image lacks from its backing images. Not supported: block jobs: virt-core has
+ * none yet. Since 0.9.4.
+ */
 int virDomainBlockPull(virDomainPtr dom, const char *disk, unsigned long bandwidth, unsigned int flags);
 
-/* Since 0.9.4. */
+/**
+ * Ends the domain at once; it is off when this returns. Since 0.9.4.
+ */
 int virDomainDestroyFlags(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.9.4. Not supported: block jobs: virt-core has none yet. */
+/**
+ * How far a block job is. Not supported: block jobs: virt-core has none yet. Since 0.9.4.
+ */
 int virDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info, unsigned int flags);
 
-/* Since 0.9.4. Not supported: save images: virt-core has none yet. */
+/**
+ * Lets a saved domain go on, with another XML. Not supported: save images: virt-core has none yet.
+ * Since 0.9.4.
+ */
 int virDomainRestoreFlags(virConnectPtr conn, const char *from, const char *dxml, unsigned int flags);
 
-/* Since 0.9.4. Not supported: save images: virt-core has none yet. */
+/**
+ * Saves the memory of the domain in a file, with another XML. Not supported: save images: virt-core
+ * has none yet. Since 0.9.4.
+ */
 int virDomainSaveFlags(virDomainPtr domain, const char *to, const char *dxml, unsigned int flags);
 
-/* Since 0.9.4. Not supported: save images: virt-core has none yet. */
+/**
+ * Changes the XML in a saved file. Not supported: save images: virt-core has none yet. Since 0.9.4.
+ */
 int virDomainSaveImageDefineXML(virConnectPtr conn, const char *file, const char *dxml, unsigned int flags);
 
-/* Since 0.9.4. The caller frees the answer with free(). Not supported: save images: virt-core has none yet. */
+/**
+ * The XML in a saved file. The caller frees the answer with free(). Not supported: save images:
+ * virt-core has none yet. Since 0.9.4.
+ */
 char *virDomainSaveImageGetXMLDesc(virConnectPtr conn, const char *file, unsigned int flags);
 
-/* Since 0.9.4. */
+/**
+ * Takes its definition away: an active domain becomes transient, an inactive one is gone. Since
+ * 0.9.4.
+ */
 int virDomainUndefineFlags(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.9.5. Not supported: statistics: virt-core has none yet. */
+/**
+ * What a disk read and wrote, as parameters. Not supported: statistics: virt-core has none yet.
+ * Since 0.9.5.
+ */
 int virDomainBlockStatsFlags(virDomainPtr dom, const char *disk, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.5. Not supported: migration: virt-core has none yet. */
+/**
+ * How fast the guest may move. Not supported: migration: virt-core has none yet. Since 0.9.5.
+ */
 int virDomainMigrateGetMaxSpeed(virDomainPtr domain, unsigned long *bandwidth, unsigned int flags);
 
-/* Since 0.9.7. Not supported: screens by descriptor: virt-core has none yet. */
+/**
+ * Connects a descriptor with the guest's screen. Not supported: screens by descriptor: virt-core has
+ * none yet. Since 0.9.7.
+ */
 int virDomainOpenGraphics(virDomainPtr dom, unsigned int idx, int fd, unsigned int flags);
 
-/* Since 0.9.7. */
+/**
+ * Presses the reset button. Since 0.9.7.
+ */
 int virDomainReset(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.9.8. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Gives a disk another size. Not supported: block jobs: virt-core has none yet. Since 0.9.8.
+ */
 int virDomainBlockResize(virDomainPtr dom, const char *disk, unsigned long long size, unsigned int flags);
 
-/* Since 0.9.8. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * The limits of one disk. Not supported: scheduler and resource limits: virt-core has none yet.
+ * Since 0.9.8.
+ */
 int virDomainGetBlockIoTune(virDomainPtr dom, const char *disk, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.8. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Sets limits of one disk. Not supported: scheduler and resource limits: virt-core has none yet.
+ * Since 0.9.8.
+ */
 int virDomainSetBlockIoTune(virDomainPtr dom, const char *disk, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 0.9.9. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * The limits of an interface. Not supported: scheduler and resource limits: virt-core has none yet.
+ * Since 0.9.9.
+ */
 int virDomainGetInterfaceParameters(virDomainPtr dom, const char *device, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.9. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Where the guest's memory may be. Not supported: scheduler and resource limits: virt-core has none
+ * yet. Since 0.9.9.
+ */
 int virDomainGetNumaParameters(virDomainPtr domain, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.9. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Sets limits of an interface. Not supported: scheduler and resource limits: virt-core has none yet.
+ * Since 0.9.9.
+ */
 int virDomainSetInterfaceParameters(virDomainPtr dom, const char *device, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 0.9.9. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Says where the guest's memory may be. Not supported: scheduler and resource limits: virt-core has
+ * none yet. Since 0.9.9.
+ */
 int virDomainSetNumaParameters(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 0.9.10. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Gives a disk's image another backing image. Not supported: block jobs: virt-core has none yet.
+ * Since 0.9.10.
+ */
 int virDomainBlockRebase(virDomainPtr dom, const char *disk, const char *base, unsigned long bandwidth, unsigned int flags);
 
-/* Since 0.9.10. Not supported: statistics: virt-core has none yet. */
+/**
+ * What each of the host's processors did for the guest. Not supported: statistics: virt-core has
+ * none yet. Since 0.9.10.
+ */
 int virDomainGetCPUStats(virDomainPtr domain, virTypedParameterPtr params, unsigned int nparams, int start_cpu, unsigned int ncpus, unsigned int flags);
 
-/* Since 0.9.10. Not supported: statistics: virt-core has none yet. */
+/**
+ * Which disks have failed. Not supported: statistics: virt-core has none yet. Since 0.9.10.
+ */
 int virDomainGetDiskErrors(virDomainPtr dom, virDomainDiskErrorPtr errors, unsigned int maxerrors, unsigned int flags);
 
-/* Since 0.9.10. The caller frees the answer with free(). */
+/**
+ * A title, a description or an element of <metadata>; namespace for elements. The caller frees the
+ * answer with free(). Since 0.9.10.
+ */
 char *virDomainGetMetadata(virDomainPtr domain, int type, const char *uri, unsigned int flags);
 
-/* Since 0.9.10. Not supported: keys, signals and power management of a guest: virt-core has none yet. */
+/**
+ * Lets the guest sleep. Not supported: keys, signals and power management of a guest: virt-core has
+ * none yet. Since 0.9.10.
+ */
 int virDomainPMSuspendForDuration(virDomainPtr domain, unsigned int target, unsigned long long duration, unsigned int flags);
 
-/* Since 0.9.10. */
+/**
+ * Sets it, or removes it. Since 0.9.10.
+ */
 int virDomainSetMetadata(virDomainPtr domain, int type, const char *metadata, const char *key, const char *uri, unsigned int flags);
 
-/* Since 0.9.10. */
+/**
+ * Asks the guest to shut down; returns when it was asked. Since 0.9.10.
+ */
 int virDomainShutdownFlags(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.9.11. Not supported: keys, signals and power management of a guest: virt-core has none yet. */
+/**
+ * Wakes the guest. Not supported: keys, signals and power management of a guest: virt-core has none
+ * yet. Since 0.9.11.
+ */
 int virDomainPMWakeup(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.9.13. The caller gives each of domains back with virDomainFree(), and the list with free(). */
+/**
+ * Those that filter asks for, with everything a list shows. The caller gives each of domains back
+ * with virDomainFree(), and the list with free(). Since 0.9.13.
+ */
 int virConnectListAllDomains(virConnectPtr conn, virDomainPtr **domains, unsigned int flags);
 
-/* Since 0.10.0. Not supported: pinning: virt-core has none yet. */
+/**
+ * Where the emulator may run. Not supported: pinning: virt-core has none yet. Since 0.10.0.
+ */
 int virDomainGetEmulatorPinInfo(virDomainPtr domain, unsigned char *cpumaps, int maplen, unsigned int flags);
 
-/* Since 0.10.0. The caller frees the answer with free(). Not supported: the guest agent: virt-core has none yet. */
+/**
+ * The guest's name for itself. The caller frees the answer with free(). Not supported: the guest
+ * agent: virt-core has none yet. Since 0.10.0.
+ */
 char *virDomainGetHostname(virDomainPtr domain, unsigned int flags);
 
-/* Since 0.10.0. Not supported: security labels: virt-core has none yet. */
+/**
+ * The security labels of the guest. Not supported: security labels: virt-core has none yet. Since
+ * 0.10.0.
+ */
 int virDomainGetSecurityLabelList(virDomainPtr domain, virSecurityLabelPtr *seclabels);
 
-/* Since 0.10.0. Not supported: pinning: virt-core has none yet. */
+/**
+ * Says where the emulator may run. Not supported: pinning: virt-core has none yet. Since 0.10.0.
+ */
 int virDomainPinEmulator(virDomainPtr domain, unsigned char *cpumap, int maplen, unsigned int flags);
 
-/* Since 0.10.2. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Copies what a disk's image has into its backing image. Not supported: block jobs: virt-core has
+ * none yet. Since 0.10.2.
+ */
 int virDomainBlockCommit(virDomainPtr dom, const char *disk, const char *base, const char *top, unsigned long bandwidth, unsigned int flags);
 
-/* Since 1.0.1. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Has the guest give back what its file systems do not use. Not supported: the guest agent:
+ * virt-core has none yet. Since 1.0.1.
+ */
 int virDomainFSTrim(virDomainPtr dom, const char *mountPoint, unsigned long long minimum, unsigned int flags);
 
-/* Since 1.0.1. Not supported: keys, signals and power management of a guest: virt-core has none yet. */
+/**
+ * Sends a process of the guest a signal. Not supported: keys, signals and power management of a
+ * guest: virt-core has none yet. Since 1.0.1.
+ */
 int virDomainSendProcessSignal(virDomainPtr domain, long long pid_value, unsigned int signum, unsigned int flags);
 
-/* Since 1.0.2. */
+/**
+ * Opens a channel: the one of this name, or the first. Since 1.0.2.
+ */
 int virDomainOpenChannel(virDomainPtr dom, const char *name, virStreamPtr st, unsigned int flags);
 
-/* Since 1.0.3. The caller frees params with virTypedParamsFree(). */
+/**
+ * What goes on, or the job that ended last. The caller frees params with virTypedParamsFree(). Since
+ * 1.0.3.
+ */
 int virDomainGetJobStats(virDomainPtr domain, int *type, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 
-/* Since 1.0.3. Not supported: migration: virt-core has none yet. */
+/**
+ * The size of the cache for moving. Not supported: migration: virt-core has none yet. Since 1.0.3.
+ */
 int virDomainMigrateGetCompressionCache(virDomainPtr domain, unsigned long long *cacheSize, unsigned int flags);
 
-/* Since 1.0.3. Not supported: migration: virt-core has none yet. */
+/**
+ * Sets the size of the cache for moving. Not supported: migration: virt-core has none yet. Since
+ * 1.0.3.
+ */
 int virDomainMigrateSetCompressionCache(virDomainPtr domain, unsigned long long cacheSize, unsigned int flags);
 
-/* Since 1.1.0. The caller gives the answer back with virDomainFree(). Not supported: migration: virt-core has none yet. */
+/**
+ * Moves the domain to another host, as the parameters say. The caller gives the answer back with
+ * virDomainFree(). Not supported: migration: virt-core has none yet. Since 1.1.0.
+ */
 virDomainPtr virDomainMigrate3(virDomainPtr domain, virConnectPtr dconn, virTypedParameterPtr params, unsigned int nparams, unsigned int flags);
 
-/* Since 1.1.0. Not supported: migration: virt-core has none yet. */
+/**
+ * Moves the domain to the host of this URI, as the parameters say. Not supported: migration:
+ * virt-core has none yet. Since 1.1.0.
+ */
 int virDomainMigrateToURI3(virDomainPtr domain, const char *dconnuri, virTypedParameterPtr params, unsigned int nparams, unsigned int flags);
 
-/* Since 1.1.1. Not supported: starting with files: virt-core does not take them yet. */
+/**
+ * Starts a defined domain. Not supported: starting with files: virt-core does not take them yet.
+ * Since 1.1.1.
+ */
 int virDomainCreateWithFiles(virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags);
 
-/* Since 1.1.1. The caller gives the answer back with virDomainFree(). Not supported: starting with files: virt-core does not take them yet. */
+/**
+ * Starts a domain that vanishes when it stops. The caller gives the answer back with
+ * virDomainFree(). Not supported: starting with files: virt-core does not take them yet. Since
+ * 1.1.1.
+ */
 virDomainPtr virDomainCreateXMLWithFiles(virConnectPtr conn, const char *xmlDesc, unsigned int nfiles, int *files, unsigned int flags);
 
-/* Since 1.1.1. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Says how often the guest tells of its memory. Not supported: scheduler and resource limits:
+ * virt-core has none yet. Since 1.1.1.
+ */
 int virDomainSetMemoryStatsPeriod(virDomainPtr domain, int period, unsigned int flags);
 
-/* Since 1.2.3. Not supported: dumps: virt-core has none yet. */
+/**
+ * Writes the memory of the guest into a file of this format. Not supported: dumps: virt-core has
+ * none yet. Since 1.2.3.
+ */
 int virDomainCoreDumpWithFormat(virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags);
 
-/* Since 1.2.5. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Has the guest hold its file systems still. Not supported: the guest agent: virt-core has none yet.
+ * Since 1.2.5.
+ */
 int virDomainFSFreeze(virDomainPtr dom, const char **mountpoints, unsigned int nmountpoints, unsigned int flags);
 
-/* Since 1.2.5. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Lets the guest's file systems go on. Not supported: the guest agent: virt-core has none yet. Since
+ * 1.2.5.
+ */
 int virDomainFSThaw(virDomainPtr dom, const char **mountpoints, unsigned int nmountpoints, unsigned int flags);
 
-/* Since 1.2.5. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * The guest's clock. Not supported: the guest agent: virt-core has none yet. Since 1.2.5.
+ */
 int virDomainGetTime(virDomainPtr dom, long long *seconds, unsigned int *nseconds, unsigned int flags);
 
-/* Since 1.2.5. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Sets the guest's clock. Not supported: the guest agent: virt-core has none yet. Since 1.2.5.
+ */
 int virDomainSetTime(virDomainPtr dom, long long seconds, unsigned int nseconds, unsigned int flags);
 
-/* Since 1.2.7. The caller frees the answer with free(). */
+/**
+ * What guests of one kind can have, as XML. The caller frees the answer with free(). Since 1.2.7.
+ */
 char *virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulatorbin, const char *arch, const char *machine, const char *virttype, unsigned int flags);
 
-/* Since 1.2.8. Not supported: statistics: virt-core has none yet. */
+/**
+ * Statistics of all domains. Not supported: statistics: virt-core has none yet. Since 1.2.8.
+ */
 int virConnectGetAllDomainStats(virConnectPtr conn, unsigned int stats, virDomainStatsRecordPtr **retStats, unsigned int flags);
 
-/* Since 1.2.8. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Copies a disk to another place. Not supported: block jobs: virt-core has none yet. Since 1.2.8.
+ */
 int virDomainBlockCopy(virDomainPtr dom, const char *disk, const char *destxml, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 1.2.8. Not supported: statistics: virt-core has none yet. */
+/**
+ * Statistics of these domains. Not supported: statistics: virt-core has none yet. Since 1.2.8.
+ */
 int virDomainListGetStats(virDomainPtr *doms, unsigned int stats, virDomainStatsRecordPtr **retStats, unsigned int flags);
 
-/* Since 1.2.8. Not supported: screens by descriptor: virt-core has none yet. */
+/**
+ * A descriptor that is connected with the guest's screen. Not supported: screens by descriptor:
+ * virt-core has none yet. Since 1.2.8.
+ */
 int virDomainOpenGraphicsFD(virDomainPtr dom, unsigned int idx, unsigned int flags);
 
-/* Since 1.2.8. */
+/**
+ * Frees a list of statistics. Since 1.2.8.
+ */
 void virDomainStatsRecordListFree(virDomainStatsRecordPtr *stats);
 
-/* Since 1.2.11. */
+/**
+ * Frees what is known of one file system. Since 1.2.11.
+ */
 void virDomainFSInfoFree(virDomainFSInfoPtr info);
 
-/* Since 1.2.11. The caller gives each of info back with virDomainFSInfoFree(), and the list with free(). Not supported: the guest agent: virt-core has none yet. */
+/**
+ * The guest's file systems. The caller gives each of info back with virDomainFSInfoFree(), and the
+ * list with free(). Not supported: the guest agent: virt-core has none yet. Since 1.2.11.
+ */
 int virDomainGetFSInfo(virDomainPtr dom, virDomainFSInfoPtr **info, unsigned int flags);
 
-/* Since 1.2.12. The caller gives the answer back with virDomainFree(). */
+/**
+ * Gives a domain a definition: a new one, or another for the next start. The caller gives the answer
+ * back with virDomainFree(). Since 1.2.12.
+ */
 virDomainPtr virDomainDefineXMLFlags(virConnectPtr conn, const char *xml, unsigned int flags);
 
-/* Since 1.2.14. The caller gives each of info back with virDomainIOThreadInfoFree(), and the list with free(). Not supported: single vCPUs and IO threads: virt-core has none yet. */
+/**
+ * The guest's IO threads. The caller gives each of info back with virDomainIOThreadInfoFree(), and
+ * the list with free(). Not supported: single vCPUs and IO threads: virt-core has none yet. Since
+ * 1.2.14.
+ */
 int virDomainGetIOThreadInfo(virDomainPtr domain, virDomainIOThreadInfoPtr **info, unsigned int flags);
 
-/* Since 1.2.14. */
+/**
+ * Frees what is known of one IO thread. Since 1.2.14.
+ */
 void virDomainIOThreadInfoFree(virDomainIOThreadInfoPtr info);
 
-/* Since 1.2.14. The caller gives each of ifaces back with virDomainInterfaceFree(), and the list with free(). Not supported: the guest agent: virt-core has none yet. */
+/**
+ * The addresses of the guest's interfaces. The caller gives each of ifaces back with
+ * virDomainInterfaceFree(), and the list with free(). Not supported: the guest agent: virt-core has
+ * none yet. Since 1.2.14.
+ */
 int virDomainInterfaceAddresses(virDomainPtr dom, virDomainInterfacePtr **ifaces, unsigned int source, unsigned int flags);
 
-/* Since 1.2.14. */
+/**
+ * Frees what is known of one interface. Since 1.2.14.
+ */
 void virDomainInterfaceFree(virDomainInterfacePtr iface);
 
-/* Since 1.2.14. Not supported: pinning: virt-core has none yet. */
+/**
+ * Says where an IO thread may run. Not supported: pinning: virt-core has none yet. Since 1.2.14.
+ */
 int virDomainPinIOThread(virDomainPtr domain, unsigned int iothread_id, unsigned char *cpumap, int maplen, unsigned int flags);
 
-/* Since 1.2.15. Not supported: single vCPUs and IO threads: virt-core has none yet. */
+/**
+ * Adds an IO thread. Not supported: single vCPUs and IO threads: virt-core has none yet. Since
+ * 1.2.15.
+ */
 int virDomainAddIOThread(virDomainPtr domain, unsigned int iothread_id, unsigned int flags);
 
-/* Since 1.2.15. Not supported: single vCPUs and IO threads: virt-core has none yet. */
+/**
+ * Removes an IO thread. Not supported: single vCPUs and IO threads: virt-core has none yet. Since
+ * 1.2.15.
+ */
 int virDomainDelIOThread(virDomainPtr domain, unsigned int iothread_id, unsigned int flags);
 
-/* Since 1.2.16. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Sets the password of a user of the guest. Not supported: the guest agent: virt-core has none yet.
+ * Since 1.2.16.
+ */
 int virDomainSetUserPassword(virDomainPtr dom, const char *user, const char *password, unsigned int flags);
 
-/* Since 1.2.19. */
+/**
+ * Gives an inactive domain another name. Since 1.2.19.
+ */
 int virDomainRename(virDomainPtr dom, const char *new_name, unsigned int flags);
 
-/* Since 1.3.3. The caller frees params with virTypedParamsFree(). Not supported: statistics: virt-core has none yet. */
+/**
+ * Which events are counted. The caller frees params with virTypedParamsFree(). Not supported:
+ * statistics: virt-core has none yet. Since 1.3.3.
+ */
 int virDomainGetPerfEvents(virDomainPtr dom, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 
-/* Since 1.3.3. Not supported: migration: virt-core has none yet. */
+/**
+ * Lets the guest run where it moves to. Not supported: migration: virt-core has none yet. Since
+ * 1.3.3.
+ */
 int virDomainMigrateStartPostCopy(virDomainPtr domain, unsigned int flags);
 
-/* Since 1.3.3. Not supported: statistics: virt-core has none yet. */
+/**
+ * Says which events are counted. Not supported: statistics: virt-core has none yet. Since 1.3.3.
+ */
 int virDomainSetPerfEvents(virDomainPtr dom, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 2.0.0. The caller frees params with virTypedParamsFree(). Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Which virtual processors the guest uses. The caller frees params with virTypedParamsFree(). Not
+ * supported: the guest agent: virt-core has none yet. Since 2.0.0.
+ */
 int virDomainGetGuestVcpus(virDomainPtr domain, virTypedParameterPtr *params, unsigned int *nparams, unsigned int flags);
 
-/* Since 2.0.0. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Says which virtual processors the guest uses. Not supported: the guest agent: virt-core has none
+ * yet. Since 2.0.0.
+ */
 int virDomainSetGuestVcpus(virDomainPtr domain, const char *cpumap, int state, unsigned int flags);
 
-/* Since 3.1.0. Not supported: statistics: virt-core has none yet. */
+/**
+ * Has an event come when a disk is as full as this. Not supported: statistics: virt-core has none
+ * yet. Since 3.1.0.
+ */
 int virDomainSetBlockThreshold(virDomainPtr domain, const char *dev, unsigned long long threshold, unsigned int flags);
 
-/* Since 3.1.0. Not supported: single vCPUs and IO threads: virt-core has none yet. */
+/**
+ * Adds or removes single virtual processors. Not supported: single vCPUs and IO threads: virt-core
+ * has none yet. Since 3.1.0.
+ */
 int virDomainSetVcpu(virDomainPtr domain, const char *vcpumap, int state, unsigned int flags);
 
-/* Since 3.7.0. Not supported: save images: virt-core has none yet. */
+/**
+ * Changes the XML of the saved domain. Not supported: save images: virt-core has none yet. Since
+ * 3.7.0.
+ */
 int virDomainManagedSaveDefineXML(virDomainPtr domain, const char *dxml, unsigned int flags);
 
-/* Since 3.7.0. The caller frees the answer with free(). Not supported: save images: virt-core has none yet. */
+/**
+ * The XML of the saved domain. The caller frees the answer with free(). Not supported: save images:
+ * virt-core has none yet. Since 3.7.0.
+ */
 char *virDomainManagedSaveGetXMLDesc(virDomainPtr domain, unsigned int flags);
 
-/* Since 3.7.0. Not supported: migration: virt-core has none yet. */
+/**
+ * How long the guest may stand still while it moves. Not supported: migration: virt-core has none
+ * yet. Since 3.7.0.
+ */
 int virDomainMigrateGetMaxDowntime(virDomainPtr domain, unsigned long long *downtime, unsigned int flags);
 
-/* Since 3.9.0. Not supported: keys, signals and power management of a guest: virt-core has none yet. */
+/**
+ * Says what is done when the guest powers off, reboots or crashes. Not supported: keys, signals and
+ * power management of a guest: virt-core has none yet. Since 3.9.0.
+ */
 int virDomainSetLifecycleAction(virDomainPtr domain, unsigned int type, unsigned int action, unsigned int flags);
 
-/* Since 4.4.0. */
+/**
+ * Takes away the device of this alias. Since 4.4.0.
+ */
 int virDomainDetachDeviceAlias(virDomainPtr domain, const char *alias, unsigned int flags);
 
-/* Since 4.5.0. The caller frees params with virTypedParamsFree(). Not supported: security labels: virt-core has none yet. */
+/**
+ * The guest's measurement and policy. The caller frees params with virTypedParamsFree(). Not
+ * supported: security labels: virt-core has none yet. Since 4.5.0.
+ */
 int virDomainGetLaunchSecurityInfo(virDomainPtr domain, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 
-/* Since 4.10.0. Not supported: single vCPUs and IO threads: virt-core has none yet. */
+/**
+ * Sets parameters of an IO thread. Not supported: single vCPUs and IO threads: virt-core has none
+ * yet. Since 4.10.0.
+ */
 int virDomainSetIOThreadParams(virDomainPtr domain, unsigned int iothread_id, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 5.7.0. The caller frees params with virTypedParamsFree(). Not supported: the guest agent: virt-core has none yet. */
+/**
+ * What the guest says of itself. The caller frees params with virTypedParamsFree(). Not supported:
+ * the guest agent: virt-core has none yet. Since 5.7.0.
+ */
 int virDomainGetGuestInfo(virDomainPtr domain, unsigned int types, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 
-/* Since 5.10.0. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Says how long the guest agent is waited for. Not supported: the guest agent: virt-core has none
+ * yet. Since 5.10.0.
+ */
 int virDomainAgentSetResponseTimeout(virDomainPtr domain, int timeout, unsigned int flags);
 
-/* Since 6.0.0. Not supported: block jobs: virt-core has none yet. */
+/**
+ * Begins a backup. Not supported: block jobs: virt-core has none yet. Since 6.0.0.
+ */
 int virDomainBackupBegin(virDomainPtr domain, const char *backupXML, const char *checkpointXML, unsigned int flags);
 
-/* Since 6.0.0. The caller frees the answer with free(). Not supported: block jobs: virt-core has none yet. */
+/**
+ * The XML of the backup that goes on. The caller frees the answer with free(). Not supported: block
+ * jobs: virt-core has none yet. Since 6.0.0.
+ */
 char *virDomainBackupGetXMLDesc(virDomainPtr domain, unsigned int flags);
 
-/* Since 6.10.0. The caller frees each of keys and the list with free(). Not supported: the guest agent: virt-core has none yet. */
+/**
+ * The SSH keys that open a user's account in the guest. The caller frees each of keys and the list
+ * with free(). Not supported: the guest agent: virt-core has none yet. Since 6.10.0.
+ */
 int virDomainAuthorizedSSHKeysGet(virDomainPtr domain, const char *user, char ***keys, unsigned int flags);
 
-/* Since 6.10.0. Not supported: the guest agent: virt-core has none yet. */
+/**
+ * Sets the SSH keys that open a user's account in the guest. Not supported: the guest agent:
+ * virt-core has none yet. Since 6.10.0.
+ */
 int virDomainAuthorizedSSHKeysSet(virDomainPtr domain, const char *user, const char **keys, unsigned int nkeys, unsigned int flags);
 
-/* Since 7.1.0. The caller frees each of msgs and the list with free(). Not supported: statistics: virt-core has none yet. */
+/**
+ * What there is to warn of. The caller frees each of msgs and the list with free(). Not supported:
+ * statistics: virt-core has none yet. Since 7.1.0.
+ */
 int virDomainGetMessages(virDomainPtr domain, char ***msgs, unsigned int flags);
 
-/* Since 7.2.0. Not supported: statistics: virt-core has none yet. */
+/**
+ * Begins to measure how fast the guest's memory changes. Not supported: statistics: virt-core has
+ * none yet. Since 7.2.0.
+ */
 int virDomainStartDirtyRateCalc(virDomainPtr domain, int seconds, unsigned int flags);
 
-/* Since 8.0.0. Not supported: security labels: virt-core has none yet. */
+/**
+ * Gives the guest a secret before it runs. Not supported: security labels: virt-core has none yet.
+ * Since 8.0.0.
+ */
 int virDomainSetLaunchSecurityState(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 8.4.0. Not supported: save images: virt-core has none yet. */
+/**
+ * Lets a saved domain go on, as the parameters say. Not supported: save images: virt-core has none
+ * yet. Since 8.4.0.
+ */
 int virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 8.4.0. Not supported: save images: virt-core has none yet. */
+/**
+ * Saves the memory of the domain, as the parameters say. Not supported: save images: virt-core has
+ * none yet. Since 8.4.0.
+ */
 int virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 8.5.0. */
+/**
+ * Gives it up. Since 8.5.0.
+ */
 int virDomainAbortJobFlags(virDomainPtr dom, unsigned int flags);
 
-/* Since 9.0.0. Not supported: starting with files: virt-core does not take them yet. */
+/**
+ * Gives the domain descriptors under a name. Not supported: starting with files: virt-core does not
+ * take them yet. Since 9.0.0.
+ */
 int virDomainFDAssociate(virDomainPtr domain, const char *name, unsigned int nfds, int *fds, unsigned int flags);
 
-/* Since 10.2.0. Not supported: screens by descriptor: virt-core has none yet. */
+/**
+ * Has the guest's screen read its certificates anew. Not supported: screens by descriptor: virt-core
+ * has none yet. Since 10.2.0.
+ */
 int virDomainGraphicsReload(virDomainPtr domain, unsigned int type, unsigned int flags);
 
-/* Since 11.2.0. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Removes a group of limits. Not supported: scheduler and resource limits: virt-core has none yet.
+ * Since 11.2.0.
+ */
 int virDomainDelThrottleGroup(virDomainPtr dom, const char *group, unsigned int flags);
 
-/* Since 11.2.0. Not supported: autostart for one boot: virt-core has none yet. */
+/**
+ * Whether the domain starts with the host the next time. Not supported: autostart for one boot:
+ * virt-core has none yet. Since 11.2.0.
+ */
 int virDomainGetAutostartOnce(virDomainPtr domain, int *autostart);
 
-/* Since 11.2.0. Not supported: autostart for one boot: virt-core has none yet. */
+/**
+ * Decides whether the domain starts with the host the next time. Not supported: autostart for one
+ * boot: virt-core has none yet. Since 11.2.0.
+ */
 int virDomainSetAutostartOnce(virDomainPtr domain, int autostart);
 
-/* Since 11.2.0. Not supported: scheduler and resource limits: virt-core has none yet. */
+/**
+ * Sets a group of limits. Not supported: scheduler and resource limits: virt-core has none yet.
+ * Since 11.2.0.
+ */
 int virDomainSetThrottleGroup(virDomainPtr dom, const char *group, virTypedParameterPtr params, int nparams, unsigned int flags);
 
 #ifdef __cplusplus

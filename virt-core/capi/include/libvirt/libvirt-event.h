@@ -42,31 +42,51 @@ typedef void (*virEventUpdateTimeoutFunc)(int timer, int timeout);
 
 typedef int (*virEventRemoveTimeoutFunc)(int timer);
 
-/* Since 0.5.0. */
+/**
+ * Gives the library the application's event loop. It stays for the life of the process. Since 0.5.0.
+ */
 void virEventRegisterImpl(virEventAddHandleFunc addHandle, virEventUpdateHandleFunc updateHandle, virEventRemoveHandleFunc removeHandle, virEventAddTimeoutFunc addTimeout, virEventUpdateTimeoutFunc updateTimeout, virEventRemoveTimeoutFunc removeTimeout);
 
-/* Since 0.9.0. */
+/**
+ * Takes the library's own event loop, which the application runs with virEventRunDefaultImpl().
+ * Since 0.9.0.
+ */
 int virEventRegisterDefaultImpl(void);
 
-/* Since 0.9.0. */
+/**
+ * Waits until something happens, and calls whom it concerns, once. Since 0.9.0.
+ */
 int virEventRunDefaultImpl(void);
 
-/* Since 0.9.3. */
+/**
+ * Has the loop watch a descriptor; answers the number of the watch. Since 0.9.3.
+ */
 int virEventAddHandle(int fd, int events, virEventHandleCallback cb, void *opaque, virFreeCallback ff);
 
-/* Since 0.9.3. */
+/**
+ * Has the loop call after so many milliseconds, again and again; -1 is never, until it is updated.
+ * Since 0.9.3.
+ */
 int virEventAddTimeout(int frequency, virEventTimeoutCallback cb, void *opaque, virFreeCallback ff);
 
-/* Since 0.9.3. */
+/**
+ * Ends a watch; what it was given is freed when the loop comes round. Since 0.9.3.
+ */
 int virEventRemoveHandle(int watch);
 
-/* Since 0.9.3. */
+/**
+ * Ends a timer; what it was given is freed when the loop comes round. Since 0.9.3.
+ */
 int virEventRemoveTimeout(int timer);
 
-/* Since 0.9.3. */
+/**
+ * Changes what a watch waits for. Since 0.9.3.
+ */
 void virEventUpdateHandle(int watch, int events);
 
-/* Since 0.9.3. */
+/**
+ * Changes how often a timer calls. Since 0.9.3.
+ */
 void virEventUpdateTimeout(int timer, int frequency);
 
 #ifdef __cplusplus

@@ -216,127 +216,236 @@ typedef void (*virConnectCloseFunc)(virConnectPtr conn, int reason, void *opaque
 
 #define VIR_NODEINFO_MAXCPUS(nodeinfo) ((nodeinfo).nodes*(nodeinfo).sockets*(nodeinfo).cores*(nodeinfo).threads)
 
-/* Since 0.0.3. */
+/**
+ * Gives a reference of the connection back: 1 when somebody still has it, 0 when it is closed. Since
+ * 0.0.3.
+ */
 int virConnectClose(virConnectPtr conn);
 
-/* Since 0.0.3. The answer lives as long as the object. */
+/**
+ * The hypervisor's name, QEMU. The answer lives as long as the object. Since 0.0.3.
+ */
 const char *virConnectGetType(virConnectPtr conn);
 
-/* Since 0.0.3. */
+/**
+ * The hypervisor's version: 1,000,000 * major + 1,000 * minor + release; 0 where there is none.
+ * Since 0.0.3.
+ */
 int virConnectGetVersion(virConnectPtr conn, unsigned long *hvVer);
 
-/* Since 0.0.3. The caller gives the answer back with virConnectClose(). */
+/**
+ * Opens a connection that may read and write. The caller gives the answer back with
+ * virConnectClose(). Since 0.0.3.
+ */
 virConnectPtr virConnectOpen(const char *name);
 
-/* Since 0.0.3. The caller gives the answer back with virConnectClose(). */
+/**
+ * Opens a connection that changes nothing and shows no secrets. The caller gives the answer back
+ * with virConnectClose(). Since 0.0.3.
+ */
 virConnectPtr virConnectOpenReadOnly(const char *name);
 
-/* Since 0.0.3. */
+/**
+ * The version of the library: 1,000,000 * major + 1,000 * minor + release. Since 0.0.3.
+ */
 int virGetVersion(unsigned long *libVer, const char *type, unsigned long *typeVer);
 
-/* Since 0.1.0. */
+/**
+ * Prepares the library; calls do it by themselves. Since 0.1.0.
+ */
 int virInitialize(void);
 
-/* Since 0.1.0. */
+/**
+ * CPUs and memory. Since 0.1.0.
+ */
 int virNodeGetInfo(virConnectPtr conn, virNodeInfoPtr info);
 
-/* Since 0.2.1. The caller frees the answer with free(). */
+/**
+ * The capabilities of host and hypervisor, as XML. The caller frees the answer with free(). Since
+ * 0.2.1.
+ */
 char *virConnectGetCapabilities(virConnectPtr conn);
 
-/* Since 0.2.1. */
+/**
+ * The largest number of vCPUs of a guest of this virtualization type (nothing: the default). Since
+ * 0.2.1.
+ */
 int virConnectGetMaxVcpus(virConnectPtr conn, const char *type);
 
-/* Since 0.3.0. The caller frees the answer with free(). */
+/**
+ * The name of the host that runs the guests. The caller frees the answer with free(). Since 0.3.0.
+ */
 char *virConnectGetHostname(virConnectPtr conn);
 
-/* Since 0.3.0. The caller frees the answer with free(). */
+/**
+ * The URI that leads here again. The caller frees the answer with free(). Since 0.3.0.
+ */
 char *virConnectGetURI(virConnectPtr conn);
 
-/* Since 0.3.3. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * The free memory of the host's NUMA nodes. Not supported: the host's cells, pages, CPUs and power:
+ * virt-core has none yet. Since 0.3.3.
+ */
 int virNodeGetCellsFreeMemory(virConnectPtr conn, unsigned long long *freeMems, int startCell, int maxCells);
 
-/* Since 0.3.3. */
+/**
+ * Free memory, in bytes. Since 0.3.3.
+ */
 unsigned long long virNodeGetFreeMemory(virConnectPtr conn);
 
-/* Since 0.4.0. */
+/**
+ * Asks the person at the terminal for credentials. Since 0.4.0.
+ */
 VIR_EXPORT_VAR virConnectAuthPtr virConnectAuthPtrDefault;
 
-/* Since 0.4.0. The caller gives the answer back with virConnectClose(). */
+/**
+ * Opens a connection; the callback is asked for credentials. The caller gives the answer back with
+ * virConnectClose(). Since 0.4.0.
+ */
 virConnectPtr virConnectOpenAuth(const char *name, virConnectAuthPtr auth, unsigned int flags);
 
-/* Since 0.6.0. */
+/**
+ * Takes one reference more of the connection. Since 0.6.0.
+ */
 int virConnectRef(virConnectPtr conn);
 
-/* Since 0.6.1. Not supported: security labels: virt-core has none yet. */
+/**
+ * The security model of the host. Not supported: security labels: virt-core has none yet. Since
+ * 0.6.1.
+ */
 int virNodeGetSecurityModel(virConnectPtr conn, virSecurityModelPtr secmodel);
 
-/* Since 0.7.3. */
+/**
+ * The version of the library at the other end: 1,000,000 * major + 1,000 * minor + release. Since
+ * 0.7.3.
+ */
 int virConnectGetLibVersion(virConnectPtr conn, unsigned long *libVer);
 
-/* Since 0.7.3. */
+/**
+ * Whether the way is encrypted. Since 0.7.3.
+ */
 int virConnectIsEncrypted(virConnectPtr conn);
 
-/* Since 0.7.3. */
+/**
+ * Whether nobody on the way can read along. Since 0.7.3.
+ */
 int virConnectIsSecure(virConnectPtr conn);
 
-/* Since 0.7.5. Not supported: CPU comparison is in virt-conf, and virt-core does not offer it yet. */
+/**
+ * Compares a processor with the host's. Not supported: CPU comparison is in virt-conf, and virt-core
+ * does not offer it yet. Since 0.7.5.
+ */
 int virConnectCompareCPU(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.7.7. The caller frees the answer with free(). Not supported: CPU comparison is in virt-conf, and virt-core does not offer it yet. */
+/**
+ * The processor that all of these have in common. The caller frees the answer with free(). Not
+ * supported: CPU comparison is in virt-conf, and virt-core does not offer it yet. Since 0.7.7.
+ */
 char *virConnectBaselineCPU(virConnectPtr conn, const char **xmlCPUs, unsigned int ncpus, unsigned int flags);
 
-/* Since 0.8.8. The caller frees the answer with free(). */
+/**
+ * The SMBIOS tables, as XML. The caller frees the answer with free(). Since 0.8.8.
+ */
 char *virConnectGetSysinfo(virConnectPtr conn, unsigned int flags);
 
-/* Since 0.9.3. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * How busy the host's processors are. Not supported: the host's cells, pages, CPUs and power:
+ * virt-core has none yet. Since 0.9.3.
+ */
 int virNodeGetCPUStats(virConnectPtr conn, int cpuNum, virNodeCPUStatsPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.3. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * How full the host's memory is. Not supported: the host's cells, pages, CPUs and power: virt-core
+ * has none yet. Since 0.9.3.
+ */
 int virNodeGetMemoryStats(virConnectPtr conn, int cellNum, virNodeMemoryStatsPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.9.8. */
+/**
+ * Whether what the connection leads to still answers. Since 0.9.8.
+ */
 int virConnectIsAlive(virConnectPtr conn);
 
-/* Since 0.9.8. Not supported: keepalive belongs to the remote driver. */
+/**
+ * Says how often a silent connection is tried. Not supported: keepalive belongs to the remote
+ * driver. Since 0.9.8.
+ */
 int virConnectSetKeepAlive(virConnectPtr conn, int interval, unsigned int count);
 
-/* Since 0.9.8. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * Lets the host sleep. Not supported: the host's cells, pages, CPUs and power: virt-core has none
+ * yet. Since 0.9.8.
+ */
 int virNodeSuspendForDuration(virConnectPtr conn, unsigned int target, unsigned long long duration, unsigned int flags);
 
-/* Since 0.10.0. */
+/**
+ * Has the callback told when the connection is lost. Since 0.10.0.
+ */
 int virConnectRegisterCloseCallback(virConnectPtr conn, virConnectCloseFunc cb, void *opaque, virFreeCallback freecb);
 
-/* Since 0.10.0. */
+/**
+ * Ends what virConnectRegisterCloseCallback began. Since 0.10.0.
+ */
 int virConnectUnregisterCloseCallback(virConnectPtr conn, virConnectCloseFunc cb);
 
-/* Since 0.10.2. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * How the host merges memory. Not supported: the host's cells, pages, CPUs and power: virt-core has
+ * none yet. Since 0.10.2.
+ */
 int virNodeGetMemoryParameters(virConnectPtr conn, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
-/* Since 0.10.2. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * Says how the host merges memory. Not supported: the host's cells, pages, CPUs and power: virt-core
+ * has none yet. Since 0.10.2.
+ */
 int virNodeSetMemoryParameters(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 1.0.0. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * Which of the host's processors are online. Not supported: the host's cells, pages, CPUs and power:
+ * virt-core has none yet. Since 1.0.0.
+ */
 int virNodeGetCPUMap(virConnectPtr conn, unsigned char **cpumap, unsigned int *online, unsigned int flags);
 
-/* Since 1.1.3. The caller frees each of models and the list with free(). */
+/**
+ * The CPU models that guests of this architecture can have. The caller frees each of models and the
+ * list with free(). Since 1.1.3.
+ */
 int virConnectGetCPUModelNames(virConnectPtr conn, const char *arch, char ***models, unsigned int flags);
 
-/* Since 1.2.6. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * How many pages of each size are free on the host. Not supported: the host's cells, pages, CPUs and
+ * power: virt-core has none yet. Since 1.2.6.
+ */
 int virNodeGetFreePages(virConnectPtr conn, unsigned int npages, unsigned int *pages, int startcell, unsigned int cellcount, unsigned long long *counts, unsigned int flags);
 
-/* Since 1.2.9. Not supported: the host's cells, pages, CPUs and power: virt-core has none yet. */
+/**
+ * Sets aside pages of the host. Not supported: the host's cells, pages, CPUs and power: virt-core
+ * has none yet. Since 1.2.9.
+ */
 int virNodeAllocPages(virConnectPtr conn, unsigned int npages, unsigned int *pageSizes, unsigned long long *pageCounts, int startCell, unsigned int cellCount, unsigned int flags);
 
-/* Since 4.4.0. The caller frees the answer with free(). Not supported: CPU comparison is in virt-conf, and virt-core does not offer it yet. */
+/**
+ * The processor that all of these have in common and the hypervisor can give to guests. The caller
+ * frees the answer with free(). Not supported: CPU comparison is in virt-conf, and virt-core does
+ * not offer it yet. Since 4.4.0.
+ */
 char *virConnectBaselineHypervisorCPU(virConnectPtr conn, const char *emulator, const char *arch, const char *machine, const char *virttype, const char **xmlCPUs, unsigned int ncpus, unsigned int flags);
 
-/* Since 4.4.0. Not supported: CPU comparison is in virt-conf, and virt-core does not offer it yet. */
+/**
+ * Compares a processor with what the hypervisor can give to guests. Not supported: CPU comparison is
+ * in virt-conf, and virt-core does not offer it yet. Since 4.4.0.
+ */
 int virConnectCompareHypervisorCPU(virConnectPtr conn, const char *emulator, const char *arch, const char *machine, const char *virttype, const char *xmlCPU, unsigned int flags);
 
-/* Since 4.5.0. The caller frees params with virTypedParamsFree(). Not supported: security labels: virt-core has none yet. */
+/**
+ * What the host can encrypt. The caller frees params with virTypedParamsFree(). Not supported:
+ * security labels: virt-core has none yet. Since 4.5.0.
+ */
 int virNodeGetSEVInfo(virConnectPtr conn, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 
-/* Since 5.8.0. Not supported: identities of clients belong to the remote driver. */
+/**
+ * Says on whose behalf calls are made. Not supported: identities of clients belong to the remote
+ * driver. Since 5.8.0.
+ */
 int virConnectSetIdentity(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags);
 
 #ifdef __cplusplus

@@ -34,67 +34,128 @@ typedef struct _virInterface virInterface;
 
 typedef virInterface *virInterfacePtr;
 
-/* Since 0.6.4. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The interfaces that run, as many as there is room for. Not supported: the host's interfaces:
+ * virt-core has none yet. Since 0.6.4.
+ */
 int virConnectListInterfaces(virConnectPtr conn, char **names, int maxnames);
 
-/* Since 0.6.4. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * How many interfaces there are that run. Not supported: the host's interfaces: virt-core has none
+ * yet. Since 0.6.4.
+ */
 int virConnectNumOfInterfaces(virConnectPtr conn);
 
-/* Since 0.6.4. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Starts the interface. Not supported: the host's interfaces: virt-core has none yet. Since 0.6.4.
+ */
 int virInterfaceCreate(virInterfacePtr iface, unsigned int flags);
 
-/* Since 0.6.4. The caller gives the answer back with virInterfaceFree(). Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Gives a interface a definition. The caller gives the answer back with virInterfaceFree(). Not
+ * supported: the host's interfaces: virt-core has none yet. Since 0.6.4.
+ */
 virInterfacePtr virInterfaceDefineXML(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.6.4. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Stops the interface at once. Not supported: the host's interfaces: virt-core has none yet. Since
+ * 0.6.4.
+ */
 int virInterfaceDestroy(virInterfacePtr iface, unsigned int flags);
 
-/* Since 0.6.4. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Gives a reference of the interface back; with the last one it ends. Not supported: the host's
+ * interfaces: virt-core has none yet. Since 0.6.4.
+ */
 int virInterfaceFree(virInterfacePtr iface);
 
-/* Since 0.6.4. The answer is not counted, and lives as long as the object. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The connection that the interface belongs to. The answer is not counted, and lives as long as the
+ * object. Not supported: the host's interfaces: virt-core has none yet. Since 0.6.4.
+ */
 virConnectPtr virInterfaceGetConnect(virInterfacePtr iface);
 
-/* Since 0.6.4. The answer lives as long as the object. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The MAC address of the interface. The answer lives as long as the object. Not supported: the
+ * host's interfaces: virt-core has none yet. Since 0.6.4.
+ */
 const char *virInterfaceGetMACString(virInterfacePtr iface);
 
-/* Since 0.6.4. The answer lives as long as the object. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The name of the interface. The answer lives as long as the object. Not supported: the host's
+ * interfaces: virt-core has none yet. Since 0.6.4.
+ */
 const char *virInterfaceGetName(virInterfacePtr iface);
 
-/* Since 0.6.4. The caller frees the answer with free(). Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The XML of the interface. The caller frees the answer with free(). Not supported: the host's
+ * interfaces: virt-core has none yet. Since 0.6.4.
+ */
 char *virInterfaceGetXMLDesc(virInterfacePtr iface, unsigned int flags);
 
-/* Since 0.6.4. The caller gives the answer back with virInterfaceFree(). Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The interface of this mac string. The caller gives the answer back with virInterfaceFree(). Not
+ * supported: the host's interfaces: virt-core has none yet. Since 0.6.4.
+ */
 virInterfacePtr virInterfaceLookupByMACString(virConnectPtr conn, const char *mac);
 
-/* Since 0.6.4. The caller gives the answer back with virInterfaceFree(). Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The interface of this name. The caller gives the answer back with virInterfaceFree(). Not
+ * supported: the host's interfaces: virt-core has none yet. Since 0.6.4.
+ */
 virInterfacePtr virInterfaceLookupByName(virConnectPtr conn, const char *name);
 
-/* Since 0.6.4. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Takes one reference more of the interface. Not supported: the host's interfaces: virt-core has
+ * none yet. Since 0.6.4.
+ */
 int virInterfaceRef(virInterfacePtr iface);
 
-/* Since 0.6.4. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Takes the definition of the interface away. Not supported: the host's interfaces: virt-core has
+ * none yet. Since 0.6.4.
+ */
 int virInterfaceUndefine(virInterfacePtr iface);
 
-/* Since 0.7.0. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * The interfaces that do not run, as many as there is room for. Not supported: the host's
+ * interfaces: virt-core has none yet. Since 0.7.0.
+ */
 int virConnectListDefinedInterfaces(virConnectPtr conn, char **names, int maxnames);
 
-/* Since 0.7.0. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * How many interfaces there are that do not run. Not supported: the host's interfaces: virt-core has
+ * none yet. Since 0.7.0.
+ */
 int virConnectNumOfDefinedInterfaces(virConnectPtr conn);
 
-/* Since 0.7.3. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Whether the interface is active. Not supported: the host's interfaces: virt-core has none yet.
+ * Since 0.7.3.
+ */
 int virInterfaceIsActive(virInterfacePtr iface);
 
-/* Since 0.9.2. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Begins changes that can be taken back together. Not supported: the host's interfaces: virt-core
+ * has none yet. Since 0.9.2.
+ */
 int virInterfaceChangeBegin(virConnectPtr conn, unsigned int flags);
 
-/* Since 0.9.2. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Keeps the changes. Not supported: the host's interfaces: virt-core has none yet. Since 0.9.2.
+ */
 int virInterfaceChangeCommit(virConnectPtr conn, unsigned int flags);
 
-/* Since 0.9.2. Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * Takes the changes back. Not supported: the host's interfaces: virt-core has none yet. Since 0.9.2.
+ */
 int virInterfaceChangeRollback(virConnectPtr conn, unsigned int flags);
 
-/* Since 0.10.2. The caller gives each of ifaces back with virInterfaceFree(), and the list with free(). Not supported: the host's interfaces: virt-core has none yet. */
+/**
+ * All interfaces that the flags ask for. The caller gives each of ifaces back with
+ * virInterfaceFree(), and the list with free(). Not supported: the host's interfaces: virt-core has
+ * none yet. Since 0.10.2.
+ */
 int virConnectListAllInterfaces(virConnectPtr conn, virInterfacePtr **ifaces, unsigned int flags);
 
 #ifdef __cplusplus

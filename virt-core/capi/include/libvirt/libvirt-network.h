@@ -168,145 +168,254 @@ typedef void (*virConnectNetworkEventMetadataChangeCallback)(virConnectPtr conn,
 
 #define VIR_NETWORK_EVENT_CALLBACK(cb) ((virConnectNetworkEventGenericCallback)(cb))
 
-/* Since 0.2.0. */
+/**
+ * The networks that do not run, as many as there is room for. Since 0.2.0.
+ */
 int virConnectListDefinedNetworks(virConnectPtr conn, char **names, int maxnames);
 
-/* Since 0.2.0. */
+/**
+ * The networks that run, as many as there is room for. Since 0.2.0.
+ */
 int virConnectListNetworks(virConnectPtr conn, char **names, int maxnames);
 
-/* Since 0.2.0. */
+/**
+ * How many networks there are that do not run. Since 0.2.0.
+ */
 int virConnectNumOfDefinedNetworks(virConnectPtr conn);
 
-/* Since 0.2.0. */
+/**
+ * How many networks there are that run. Since 0.2.0.
+ */
 int virConnectNumOfNetworks(virConnectPtr conn);
 
-/* Since 0.2.0. */
+/**
+ * Starts a defined network. Since 0.2.0.
+ */
 int virNetworkCreate(virNetworkPtr network);
 
-/* Since 0.2.0. The caller gives the answer back with virNetworkFree(). */
+/**
+ * Makes or starts a network of this XML. The caller gives the answer back with virNetworkFree().
+ * Since 0.2.0.
+ */
 virNetworkPtr virNetworkCreateXML(virConnectPtr conn, const char *xmlDesc);
 
-/* Since 0.2.0. The caller gives the answer back with virNetworkFree(). */
+/**
+ * Gives a network a definition. The caller gives the answer back with virNetworkFree(). Since 0.2.0.
+ */
 virNetworkPtr virNetworkDefineXML(virConnectPtr conn, const char *xmlDesc);
 
-/* Since 0.2.0. */
+/**
+ * Stops it. Since 0.2.0.
+ */
 int virNetworkDestroy(virNetworkPtr network);
 
-/* Since 0.2.0. */
+/**
+ * Gives a reference of the network back; with the last one it ends. Since 0.2.0.
+ */
 int virNetworkFree(virNetworkPtr network);
 
-/* Since 0.2.0. The caller frees the answer with free(). */
+/**
+ * The name of its bridge; an error for one that has none. The caller frees the answer with free().
+ * Since 0.2.0.
+ */
 char *virNetworkGetBridgeName(virNetworkPtr network);
 
-/* Since 0.2.0. The answer lives as long as the object. */
+/**
+ * The name of the network. The answer lives as long as the object. Since 0.2.0.
+ */
 const char *virNetworkGetName(virNetworkPtr network);
 
-/* Since 0.2.0. */
+/**
+ * Writes the 16 bytes of the UUID of the network. Since 0.2.0.
+ */
 int virNetworkGetUUID(virNetworkPtr network, unsigned char *uuid);
 
-/* Since 0.2.0. */
+/**
+ * Writes the UUID of the network as text. Since 0.2.0.
+ */
 int virNetworkGetUUIDString(virNetworkPtr network, char *buf);
 
-/* Since 0.2.0. The caller frees the answer with free(). */
+/**
+ * Its XML. The caller frees the answer with free(). Since 0.2.0.
+ */
 char *virNetworkGetXMLDesc(virNetworkPtr network, unsigned int flags);
 
-/* Since 0.2.0. The caller gives the answer back with virNetworkFree(). */
+/**
+ * The network of this name. The caller gives the answer back with virNetworkFree(). Since 0.2.0.
+ */
 virNetworkPtr virNetworkLookupByName(virConnectPtr conn, const char *name);
 
-/* Since 0.2.0. The caller gives the answer back with virNetworkFree(). */
+/**
+ * The network of this UUID. The caller gives the answer back with virNetworkFree(). Since 0.2.0.
+ */
 virNetworkPtr virNetworkLookupByUUID(virConnectPtr conn, const unsigned char *uuid);
 
-/* Since 0.2.0. The caller gives the answer back with virNetworkFree(). */
+/**
+ * The network of this UUID, given as text. The caller gives the answer back with virNetworkFree().
+ * Since 0.2.0.
+ */
 virNetworkPtr virNetworkLookupByUUIDString(virConnectPtr conn, const char *uuid);
 
-/* Since 0.2.0. */
+/**
+ * Takes its definition away: an active network becomes transient, an inactive one is gone. Since
+ * 0.2.0.
+ */
 int virNetworkUndefine(virNetworkPtr network);
 
-/* Since 0.2.1. */
+/**
+ * Whether it starts with the host. Since 0.2.1.
+ */
 int virNetworkGetAutostart(virNetworkPtr network, int *autostart);
 
-/* Since 0.2.1. */
+/**
+ * Decides whether it starts with the host. Since 0.2.1.
+ */
 int virNetworkSetAutostart(virNetworkPtr network, int autostart);
 
-/* Since 0.3.0. The answer is not counted, and lives as long as the object. */
+/**
+ * The connection that the network belongs to. The answer is not counted, and lives as long as the
+ * object. Since 0.3.0.
+ */
 virConnectPtr virNetworkGetConnect(virNetworkPtr network);
 
-/* Since 0.6.0. */
+/**
+ * Takes one reference more of the network. Since 0.6.0.
+ */
 int virNetworkRef(virNetworkPtr network);
 
-/* Since 0.7.3. */
+/**
+ * Whether it runs. Since 0.7.3.
+ */
 int virNetworkIsActive(virNetworkPtr net);
 
-/* Since 0.7.3. */
+/**
+ * Whether it has a definition that outlives its run. Since 0.7.3.
+ */
 int virNetworkIsPersistent(virNetworkPtr net);
 
-/* Since 0.10.2. The caller gives each of nets back with virNetworkFree(), and the list with free(). */
+/**
+ * Those that filter asks for, with everything a list shows. The caller gives each of nets back with
+ * virNetworkFree(), and the list with free(). Since 0.10.2.
+ */
 int virConnectListAllNetworks(virConnectPtr conn, virNetworkPtr **nets, unsigned int flags);
 
-/* Since 0.10.2. */
+/**
+ * Changes one element. Since 0.10.2.
+ */
 int virNetworkUpdate(virNetworkPtr network, unsigned int command, unsigned int section, int parentIndex, const char *xml, unsigned int flags);
 
-/* Since 1.2.1. */
+/**
+ * Removes the callback of this number. Since 1.2.1.
+ */
 int virConnectNetworkEventDeregisterAny(virConnectPtr conn, int callbackID);
 
-/* Since 1.2.1. */
+/**
+ * The events from now on, or from a sequence number on as far as they are kept; their kinds are
+ * NetworkEventKind. Since 1.2.1.
+ */
 int virConnectNetworkEventRegisterAny(virConnectPtr conn, virNetworkPtr net, int eventID, virConnectNetworkEventGenericCallback cb, void *opaque, virFreeCallback freecb);
 
-/* Since 1.2.6. */
+/**
+ * Frees one lease. Since 1.2.6.
+ */
 void virNetworkDHCPLeaseFree(virNetworkDHCPLeasePtr lease);
 
-/* Since 1.2.6. The caller gives each of leases back with virNetworkDHCPLeaseFree(), and the list with free(). */
+/**
+ * The addresses that were handed out: to everybody, or to one card. The caller gives each of leases
+ * back with virNetworkDHCPLeaseFree(), and the list with free(). Since 1.2.6.
+ */
 int virNetworkGetDHCPLeases(virNetworkPtr network, const char *mac, virNetworkDHCPLeasePtr **leases, unsigned int flags);
 
-/* Since 5.5.0. The caller gives each of ports back with virNetworkPortFree(), and the list with free(). */
+/**
+ * The ports of a network. The caller gives each of ports back with virNetworkPortFree(), and the
+ * list with free(). Since 5.5.0.
+ */
 int virNetworkListAllPorts(virNetworkPtr network, virNetworkPortPtr **ports, unsigned int flags);
 
-/* Since 5.5.0. The caller gives the answer back with virNetworkPortFree(). */
+/**
+ * Makes a port of a running network; <plug> in its XML says then what it leads to. The caller gives
+ * the answer back with virNetworkPortFree(). Since 5.5.0.
+ */
 virNetworkPortPtr virNetworkPortCreateXML(virNetworkPtr net, const char *xmldesc, unsigned int flags);
 
-/* Since 5.5.0. */
+/**
+ * Gives it back. Since 5.5.0.
+ */
 int virNetworkPortDelete(virNetworkPortPtr port, unsigned int flags);
 
-/* Since 5.5.0. */
+/**
+ * Gives a reference of the port back; with the last one it ends. Since 5.5.0.
+ */
 int virNetworkPortFree(virNetworkPortPtr port);
 
-/* Since 5.5.0. The answer is not counted, and lives as long as the object. */
+/**
+ * The network of the port. The answer is not counted, and lives as long as the object. Since 5.5.0.
+ */
 virNetworkPtr virNetworkPortGetNetwork(virNetworkPortPtr port);
 
-/* Since 5.5.0. The caller frees params with virTypedParamsFree(). */
+/**
+ * Its bandwidth: inbound.average, inbound.peak, inbound.burst, inbound.floor, outbound.average ...
+ * The caller frees params with virTypedParamsFree(). Since 5.5.0.
+ */
 int virNetworkPortGetParameters(virNetworkPortPtr port, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 
-/* Since 5.5.0. */
+/**
+ * Writes the 16 bytes of the UUID of the port. Since 5.5.0.
+ */
 int virNetworkPortGetUUID(virNetworkPortPtr port, unsigned char *uuid);
 
-/* Since 5.5.0. */
+/**
+ * Writes the UUID of the port as text. Since 5.5.0.
+ */
 int virNetworkPortGetUUIDString(virNetworkPortPtr port, char *buf);
 
-/* Since 5.5.0. The caller frees the answer with free(). */
+/**
+ * Its XML. The caller frees the answer with free(). Since 5.5.0.
+ */
 char *virNetworkPortGetXMLDesc(virNetworkPortPtr port, unsigned int flags);
 
-/* Since 5.5.0. The caller gives the answer back with virNetworkPortFree(). */
+/**
+ * The port of this UUID. The caller gives the answer back with virNetworkPortFree(). Since 5.5.0.
+ */
 virNetworkPortPtr virNetworkPortLookupByUUID(virNetworkPtr net, const unsigned char *uuid);
 
-/* Since 5.5.0. The caller gives the answer back with virNetworkPortFree(). */
+/**
+ * The port of this UUID, given as text. The caller gives the answer back with virNetworkPortFree().
+ * Since 5.5.0.
+ */
 virNetworkPortPtr virNetworkPortLookupByUUIDString(virNetworkPtr net, const char *uuidstr);
 
-/* Since 5.5.0. */
+/**
+ * Takes one reference more of the port. Since 5.5.0.
+ */
 int virNetworkPortRef(virNetworkPortPtr port);
 
-/* Since 5.5.0. */
+/**
+ * Changes them. Since 5.5.0.
+ */
 int virNetworkPortSetParameters(virNetworkPortPtr port, virTypedParameterPtr params, int nparams, unsigned int flags);
 
-/* Since 7.7.0. The caller gives the answer back with virNetworkFree(). */
+/**
+ * Gives a network a definition: a new one, or another for the next start. The caller gives the
+ * answer back with virNetworkFree(). Since 7.7.0.
+ */
 virNetworkPtr virNetworkDefineXMLFlags(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 7.8.0. The caller gives the answer back with virNetworkFree(). */
+/**
+ * Starts a network that vanishes when it stops. The caller gives the answer back with
+ * virNetworkFree(). Since 7.8.0.
+ */
 virNetworkPtr virNetworkCreateXMLFlags(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 9.7.0. The caller frees the answer with free(). */
+/**
+ * A title, a description or an element of <metadata>; namespace for elements. The caller frees the
+ * answer with free(). Since 9.7.0.
+ */
 char *virNetworkGetMetadata(virNetworkPtr network, int type, const char *uri, unsigned int flags);
 
-/* Since 9.7.0. */
+/**
+ * Sets it, or removes it. Since 9.7.0.
+ */
 int virNetworkSetMetadata(virNetworkPtr network, int type, const char *metadata, const char *key, const char *uri, unsigned int flags);
 
 #ifdef __cplusplus

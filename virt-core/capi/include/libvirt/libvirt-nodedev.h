@@ -100,88 +100,150 @@ typedef void (*virConnectNodeDeviceEventLifecycleCallback)(virConnectPtr conn,
 
 #define VIR_NODE_DEVICE_EVENT_CALLBACK(cb) ((virConnectNodeDeviceEventGenericCallback)(cb))
 
-/* Since 0.5.0. */
+/**
+ * Gives a reference of the device back; with the last one it ends. Since 0.5.0.
+ */
 int virNodeDeviceFree(virNodeDevicePtr dev);
 
-/* Since 0.5.0. The answer lives as long as the object. */
+/**
+ * The name of the device. The answer lives as long as the object. Since 0.5.0.
+ */
 const char *virNodeDeviceGetName(virNodeDevicePtr dev);
 
-/* Since 0.5.0. The answer lives as long as the object. */
+/**
+ * The name of the device that it hangs on; nothing for the host itself. The answer lives as long as
+ * the object. Since 0.5.0.
+ */
 const char *virNodeDeviceGetParent(virNodeDevicePtr dev);
 
-/* Since 0.5.0. The caller frees the answer with free(). */
+/**
+ * Its XML. The caller frees the answer with free(). Since 0.5.0.
+ */
 char *virNodeDeviceGetXMLDesc(virNodeDevicePtr dev, unsigned int flags);
 
-/* Since 0.5.0. */
+/**
+ * The names of its capabilities. Since 0.5.0.
+ */
 int virNodeDeviceListCaps(virNodeDevicePtr dev, char **names, int maxnames);
 
-/* Since 0.5.0. The caller gives the answer back with virNodeDeviceFree(). */
+/**
+ * The device of this name. The caller gives the answer back with virNodeDeviceFree(). Since 0.5.0.
+ */
 virNodeDevicePtr virNodeDeviceLookupByName(virConnectPtr conn, const char *name);
 
-/* Since 0.5.0. */
+/**
+ * How many capabilities the device has. Since 0.5.0.
+ */
 int virNodeDeviceNumOfCaps(virNodeDevicePtr dev);
 
-/* Since 0.5.0. */
+/**
+ * The names of those that are there and have this capability, or all of them. Since 0.5.0.
+ */
 int virNodeListDevices(virConnectPtr conn, const char *cap, char **names, int maxnames, unsigned int flags);
 
-/* Since 0.5.0. */
+/**
+ * How many there are of those. Since 0.5.0.
+ */
 int virNodeNumOfDevices(virConnectPtr conn, const char *cap, unsigned int flags);
 
-/* Since 0.6.0. */
+/**
+ * Takes one reference more of the device. Since 0.6.0.
+ */
 int virNodeDeviceRef(virNodeDevicePtr dev);
 
-/* Since 0.6.1. */
+/**
+ * Takes the device from the host's driver, so that a guest can have it. Since 0.6.1.
+ */
 int virNodeDeviceDettach(virNodeDevicePtr dev);
 
-/* Since 0.6.1. */
+/**
+ * Gives it back to the host's driver. Since 0.6.1.
+ */
 int virNodeDeviceReAttach(virNodeDevicePtr dev);
 
-/* Since 0.6.1. */
+/**
+ * Resets a device that nobody uses. Since 0.6.1.
+ */
 int virNodeDeviceReset(virNodeDevicePtr dev);
 
-/* Since 0.6.3. The caller gives the answer back with virNodeDeviceFree(). */
+/**
+ * Makes a device (mediated, or a virtual host bus adapter) that is gone after a restart of the host;
+ * answers its name. The caller gives the answer back with virNodeDeviceFree(). Since 0.6.3.
+ */
 virNodeDevicePtr virNodeDeviceCreateXML(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.6.3. */
+/**
+ * Removes a device that was made; its definition stays. Since 0.6.3.
+ */
 int virNodeDeviceDestroy(virNodeDevicePtr dev);
 
-/* Since 0.10.2. The caller gives each of devices back with virNodeDeviceFree(), and the list with free(). */
+/**
+ * Those that filter asks for, with everything a list shows. The caller gives each of devices back
+ * with virNodeDeviceFree(), and the list with free(). Since 0.10.2.
+ */
 int virConnectListAllNodeDevices(virConnectPtr conn, virNodeDevicePtr **devices, unsigned int flags);
 
-/* Since 1.0.3. The caller gives the answer back with virNodeDeviceFree(). */
+/**
+ * The name of the SCSI host with these world-wide names of node and port. The caller gives the
+ * answer back with virNodeDeviceFree(). Since 1.0.3.
+ */
 virNodeDevicePtr virNodeDeviceLookupSCSIHostByWWN(virConnectPtr conn, const char *wwnn, const char *wwpn, unsigned int flags);
 
-/* Since 1.0.5. */
+/**
+ * Takes a device from the host, so that it can be handed to a guest; driver is who gets it instead
+ * of vfio-pci. Since 1.0.5.
+ */
 int virNodeDeviceDetachFlags(virNodeDevicePtr dev, const char *driverName, unsigned int flags);
 
-/* Since 2.2.0. */
+/**
+ * Removes the callback of this number. Since 2.2.0.
+ */
 int virConnectNodeDeviceEventDeregisterAny(virConnectPtr conn, int callbackID);
 
-/* Since 2.2.0. */
+/**
+ * The events from now on; their kinds are NodeDeviceEventKind. Since 2.2.0.
+ */
 int virConnectNodeDeviceEventRegisterAny(virConnectPtr conn, virNodeDevicePtr dev, int eventID, virConnectNodeDeviceEventGenericCallback cb, void *opaque, virFreeCallback freecb);
 
-/* Since 7.3.0. */
+/**
+ * Makes a device that is defined. Since 7.3.0.
+ */
 int virNodeDeviceCreate(virNodeDevicePtr dev, unsigned int flags);
 
-/* Since 7.3.0. The caller gives the answer back with virNodeDeviceFree(). */
+/**
+ * Gives a mediated device a definition; answers its name. The caller gives the answer back with
+ * virNodeDeviceFree(). Since 7.3.0.
+ */
 virNodeDevicePtr virNodeDeviceDefineXML(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 7.3.0. */
+/**
+ * Takes its definition away. Since 7.3.0.
+ */
 int virNodeDeviceUndefine(virNodeDevicePtr dev, unsigned int flags);
 
-/* Since 7.8.0. */
+/**
+ * Whether it is made when its parent comes. Since 7.8.0.
+ */
 int virNodeDeviceGetAutostart(virNodeDevicePtr dev, int *autostart);
 
-/* Since 7.8.0. */
+/**
+ * Whether it is there. Since 7.8.0.
+ */
 int virNodeDeviceIsActive(virNodeDevicePtr dev);
 
-/* Since 7.8.0. */
+/**
+ * Whether it has a definition. Since 7.8.0.
+ */
 int virNodeDeviceIsPersistent(virNodeDevicePtr dev);
 
-/* Since 7.8.0. */
+/**
+ * Decides whether it is made when its parent comes. Since 7.8.0.
+ */
 int virNodeDeviceSetAutostart(virNodeDevicePtr dev, int autostart);
 
-/* Since 10.1.0. */
+/**
+ * Changes what can be changed of a mediated device. Since 10.1.0.
+ */
 int virNodeDeviceUpdate(virNodeDevicePtr dev, const char *xmlDesc, unsigned int flags);
 
 #ifdef __cplusplus

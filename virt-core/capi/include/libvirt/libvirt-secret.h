@@ -72,64 +72,109 @@ typedef void (*virConnectSecretEventLifecycleCallback)(virConnectPtr conn,
 
 #define VIR_SECRET_EVENT_CALLBACK(cb) ((virConnectSecretEventGenericCallback)(cb))
 
-/* Since 0.7.1. */
+/**
+ * The secrets that run, as many as there is room for. Since 0.7.1.
+ */
 int virConnectListSecrets(virConnectPtr conn, char **uuids, int maxuuids);
 
-/* Since 0.7.1. */
+/**
+ * How many secrets there are that run. Since 0.7.1.
+ */
 int virConnectNumOfSecrets(virConnectPtr conn);
 
-/* Since 0.7.1. The caller gives the answer back with virSecretFree(). */
+/**
+ * Gives a secret a definition: a new one without a value, or another for one that is known, which
+ * keeps its value. The caller gives the answer back with virSecretFree(). Since 0.7.1.
+ */
 virSecretPtr virSecretDefineXML(virConnectPtr conn, const char *xml, unsigned int flags);
 
-/* Since 0.7.1. */
+/**
+ * Gives a reference of the secret back; with the last one it ends. Since 0.7.1.
+ */
 int virSecretFree(virSecretPtr secret);
 
-/* Since 0.7.1. The answer is not counted, and lives as long as the object. */
+/**
+ * The connection that the secret belongs to. The answer is not counted, and lives as long as the
+ * object. Since 0.7.1.
+ */
 virConnectPtr virSecretGetConnect(virSecretPtr secret);
 
-/* Since 0.7.1. */
+/**
+ * Writes the 16 bytes of the UUID of the secret. Since 0.7.1.
+ */
 int virSecretGetUUID(virSecretPtr secret, unsigned char *buf);
 
-/* Since 0.7.1. */
+/**
+ * Writes the UUID of the secret as text. Since 0.7.1.
+ */
 int virSecretGetUUIDString(virSecretPtr secret, char *buf);
 
-/* Since 0.7.1. The answer lives as long as the object. */
+/**
+ * What the secret is for: a path, a name. The answer lives as long as the object. Since 0.7.1.
+ */
 const char *virSecretGetUsageID(virSecretPtr secret);
 
-/* Since 0.7.1. */
+/**
+ * What kind of thing the secret is for. Since 0.7.1.
+ */
 int virSecretGetUsageType(virSecretPtr secret);
 
-/* Since 0.7.1. The caller frees the answer with free(). */
+/**
+ * Its value; that of a private secret is refused. The caller frees the answer with free(). Since
+ * 0.7.1.
+ */
 unsigned char *virSecretGetValue(virSecretPtr secret, size_t *value_size, unsigned int flags);
 
-/* Since 0.7.1. The caller frees the answer with free(). */
+/**
+ * Its XML. The caller frees the answer with free(). Since 0.7.1.
+ */
 char *virSecretGetXMLDesc(virSecretPtr secret, unsigned int flags);
 
-/* Since 0.7.1. The caller gives the answer back with virSecretFree(). */
+/**
+ * The secret of this UUID. The caller gives the answer back with virSecretFree(). Since 0.7.1.
+ */
 virSecretPtr virSecretLookupByUUID(virConnectPtr conn, const unsigned char *uuid);
 
-/* Since 0.7.1. The caller gives the answer back with virSecretFree(). */
+/**
+ * The secret of this UUID, given as text. The caller gives the answer back with virSecretFree().
+ * Since 0.7.1.
+ */
 virSecretPtr virSecretLookupByUUIDString(virConnectPtr conn, const char *uuid);
 
-/* Since 0.7.1. The caller gives the answer back with virSecretFree(). */
+/**
+ * The secret for this. The caller gives the answer back with virSecretFree(). Since 0.7.1.
+ */
 virSecretPtr virSecretLookupByUsage(virConnectPtr conn, int usageType, const char *usageID);
 
-/* Since 0.7.1. */
+/**
+ * Takes one reference more of the secret. Since 0.7.1.
+ */
 int virSecretRef(virSecretPtr secret);
 
-/* Since 0.7.1. */
+/**
+ * Gives it a value. Since 0.7.1.
+ */
 int virSecretSetValue(virSecretPtr secret, const unsigned char *value, size_t value_size, unsigned int flags);
 
-/* Since 0.7.1. */
+/**
+ * Removes a secret and its value. Since 0.7.1.
+ */
 int virSecretUndefine(virSecretPtr secret);
 
-/* Since 0.10.2. The caller gives each of secrets back with virSecretFree(), and the list with free(). */
+/**
+ * Those that filter asks for, with everything a list shows. The caller gives each of secrets back
+ * with virSecretFree(), and the list with free(). Since 0.10.2.
+ */
 int virConnectListAllSecrets(virConnectPtr conn, virSecretPtr **secrets, unsigned int flags);
 
-/* Since 3.0.0. */
+/**
+ * Removes the callback of this number. Since 3.0.0.
+ */
 int virConnectSecretEventDeregisterAny(virConnectPtr conn, int callbackID);
 
-/* Since 3.0.0. */
+/**
+ * From now on, or from the event of this number on where it is still kept. Since 3.0.0.
+ */
 int virConnectSecretEventRegisterAny(virConnectPtr conn, virSecretPtr secret, int eventID, virConnectSecretEventGenericCallback cb, void *opaque, virFreeCallback freecb);
 
 #ifdef __cplusplus

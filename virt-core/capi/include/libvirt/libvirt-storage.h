@@ -204,175 +204,305 @@ typedef void (*virConnectStoragePoolEventLifecycleCallback)(virConnectPtr conn,
 
 #define VIR_STORAGE_POOL_EVENT_CALLBACK(cb) ((virConnectStoragePoolEventGenericCallback)(cb))
 
-/* Since 0.4.1. */
+/**
+ * The storage pools that do not run, as many as there is room for. Since 0.4.1.
+ */
 int virConnectListDefinedStoragePools(virConnectPtr conn, char **names, int maxnames);
 
-/* Since 0.4.1. */
+/**
+ * The storage pools that run, as many as there is room for. Since 0.4.1.
+ */
 int virConnectListStoragePools(virConnectPtr conn, char **names, int maxnames);
 
-/* Since 0.4.1. */
+/**
+ * How many storage pools there are that do not run. Since 0.4.1.
+ */
 int virConnectNumOfDefinedStoragePools(virConnectPtr conn);
 
-/* Since 0.4.1. */
+/**
+ * How many storage pools there are that run. Since 0.4.1.
+ */
 int virConnectNumOfStoragePools(virConnectPtr conn);
 
-/* Since 0.4.1. */
+/**
+ * Makes its storage: a directory, a file system, a volume group ... Since 0.4.1.
+ */
 int virStoragePoolBuild(virStoragePoolPtr pool, unsigned int flags);
 
-/* Since 0.4.1. */
+/**
+ * Starts a pool: it is there on the host, and its volumes are known. Since 0.4.1.
+ */
 int virStoragePoolCreate(virStoragePoolPtr pool, unsigned int flags);
 
-/* Since 0.4.1. The caller gives the answer back with virStoragePoolFree(). */
+/**
+ * Starts a pool that vanishes when it stops. The caller gives the answer back with
+ * virStoragePoolFree(). Since 0.4.1.
+ */
 virStoragePoolPtr virStoragePoolCreateXML(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.4.1. The caller gives the answer back with virStoragePoolFree(). */
+/**
+ * Gives a pool a definition: a new one, or another for the next start. The caller gives the answer
+ * back with virStoragePoolFree(). Since 0.4.1.
+ */
 virStoragePoolPtr virStoragePoolDefineXML(virConnectPtr conn, const char *xmlDesc, unsigned int flags);
 
-/* Since 0.4.1. */
+/**
+ * Removes the storage of a pool that is off. Since 0.4.1.
+ */
 int virStoragePoolDelete(virStoragePoolPtr pool, unsigned int flags);
 
-/* Since 0.4.1. */
+/**
+ * Stops it. Since 0.4.1.
+ */
 int virStoragePoolDestroy(virStoragePoolPtr pool);
 
-/* Since 0.4.1. */
+/**
+ * Gives a reference of the pool back; with the last one it ends. Since 0.4.1.
+ */
 int virStoragePoolFree(virStoragePoolPtr pool);
 
-/* Since 0.4.1. */
+/**
+ * Whether the pool starts with the host. Since 0.4.1.
+ */
 int virStoragePoolGetAutostart(virStoragePoolPtr pool, int *autostart);
 
-/* Since 0.4.1. The answer is not counted, and lives as long as the object. */
+/**
+ * The connection that the pool belongs to. The answer is not counted, and lives as long as the
+ * object. Since 0.4.1.
+ */
 virConnectPtr virStoragePoolGetConnect(virStoragePoolPtr pool);
 
-/* Since 0.4.1. */
+/**
+ * State and sizes. Since 0.4.1.
+ */
 int virStoragePoolGetInfo(virStoragePoolPtr vol, virStoragePoolInfoPtr info);
 
-/* Since 0.4.1. The answer lives as long as the object. */
+/**
+ * The name of the pool. The answer lives as long as the object. Since 0.4.1.
+ */
 const char *virStoragePoolGetName(virStoragePoolPtr pool);
 
-/* Since 0.4.1. */
+/**
+ * Writes the 16 bytes of the UUID of the pool. Since 0.4.1.
+ */
 int virStoragePoolGetUUID(virStoragePoolPtr pool, unsigned char *uuid);
 
-/* Since 0.4.1. */
+/**
+ * Writes the UUID of the pool as text. Since 0.4.1.
+ */
 int virStoragePoolGetUUIDString(virStoragePoolPtr pool, char *buf);
 
-/* Since 0.4.1. The caller frees the answer with free(). */
+/**
+ * Its XML. The caller frees the answer with free(). Since 0.4.1.
+ */
 char *virStoragePoolGetXMLDesc(virStoragePoolPtr pool, unsigned int flags);
 
-/* Since 0.4.1. */
+/**
+ * The names of the volumes, as many as there is room for. Since 0.4.1.
+ */
 int virStoragePoolListVolumes(virStoragePoolPtr pool, char **names, int maxnames);
 
-/* Since 0.4.1. The caller gives the answer back with virStoragePoolFree(). */
+/**
+ * The pool of this name. The caller gives the answer back with virStoragePoolFree(). Since 0.4.1.
+ */
 virStoragePoolPtr virStoragePoolLookupByName(virConnectPtr conn, const char *name);
 
-/* Since 0.4.1. The caller gives the answer back with virStoragePoolFree(). */
+/**
+ * The pool of this UUID. The caller gives the answer back with virStoragePoolFree(). Since 0.4.1.
+ */
 virStoragePoolPtr virStoragePoolLookupByUUID(virConnectPtr conn, const unsigned char *uuid);
 
-/* Since 0.4.1. The caller gives the answer back with virStoragePoolFree(). */
+/**
+ * The pool of this UUID, given as text. The caller gives the answer back with virStoragePoolFree().
+ * Since 0.4.1.
+ */
 virStoragePoolPtr virStoragePoolLookupByUUIDString(virConnectPtr conn, const char *uuid);
 
-/* Since 0.4.1. The caller gives the answer back with virStoragePoolFree(). */
+/**
+ * The storage pool of this volume. The caller gives the answer back with virStoragePoolFree(). Since
+ * 0.4.1.
+ */
 virStoragePoolPtr virStoragePoolLookupByVolume(virStorageVolPtr vol);
 
-/* Since 0.4.1. */
+/**
+ * How many volumes there are in the pool. Since 0.4.1.
+ */
 int virStoragePoolNumOfVolumes(virStoragePoolPtr pool);
 
-/* Since 0.4.1. */
+/**
+ * Looks at its volumes anew. Since 0.4.1.
+ */
 int virStoragePoolRefresh(virStoragePoolPtr pool, unsigned int flags);
 
-/* Since 0.4.1. */
+/**
+ * Decides whether it starts with the host. Since 0.4.1.
+ */
 int virStoragePoolSetAutostart(virStoragePoolPtr pool, int autostart);
 
-/* Since 0.4.1. */
+/**
+ * Takes the definition of a pool that is off away. Since 0.4.1.
+ */
 int virStoragePoolUndefine(virStoragePoolPtr pool);
 
-/* Since 0.4.1. The caller gives the answer back with virStorageVolFree(). */
+/**
+ * Makes a volume. The caller gives the answer back with virStorageVolFree(). Since 0.4.1.
+ */
 virStorageVolPtr virStorageVolCreateXML(virStoragePoolPtr pool, const char *xmldesc, unsigned int flags);
 
-/* Since 0.4.1. */
+/**
+ * Removes a volume. Since 0.4.1.
+ */
 int virStorageVolDelete(virStorageVolPtr vol, unsigned int flags);
 
-/* Since 0.4.1. */
+/**
+ * Gives a reference of the volume back; with the last one it ends. Since 0.4.1.
+ */
 int virStorageVolFree(virStorageVolPtr vol);
 
-/* Since 0.4.1. The answer is not counted, and lives as long as the object. */
+/**
+ * The connection that the volume belongs to. The answer is not counted, and lives as long as the
+ * object. Since 0.4.1.
+ */
 virConnectPtr virStorageVolGetConnect(virStorageVolPtr vol);
 
-/* Since 0.4.1. */
+/**
+ * State and sizes of the volume. Since 0.4.1.
+ */
 int virStorageVolGetInfo(virStorageVolPtr vol, virStorageVolInfoPtr info);
 
-/* Since 0.4.1. The answer lives as long as the object. */
+/**
+ * What identifies the volume on this host. The answer lives as long as the object. Since 0.4.1.
+ */
 const char *virStorageVolGetKey(virStorageVolPtr vol);
 
-/* Since 0.4.1. The answer lives as long as the object. */
+/**
+ * The name of the volume. The answer lives as long as the object. Since 0.4.1.
+ */
 const char *virStorageVolGetName(virStorageVolPtr vol);
 
-/* Since 0.4.1. The caller frees the answer with free(). */
+/**
+ * Where the volume is. The caller frees the answer with free(). Since 0.4.1.
+ */
 char *virStorageVolGetPath(virStorageVolPtr vol);
 
-/* Since 0.4.1. The caller frees the answer with free(). */
+/**
+ * Its XML. The caller frees the answer with free(). Since 0.4.1.
+ */
 char *virStorageVolGetXMLDesc(virStorageVolPtr pool, unsigned int flags);
 
-/* Since 0.4.1. The caller gives the answer back with virStorageVolFree(). */
+/**
+ * The volume with this key, in any pool that runs. The caller gives the answer back with
+ * virStorageVolFree(). Since 0.4.1.
+ */
 virStorageVolPtr virStorageVolLookupByKey(virConnectPtr conn, const char *key);
 
-/* Since 0.4.1. The caller gives the answer back with virStorageVolFree(). */
+/**
+ * The volume of this name. The caller gives the answer back with virStorageVolFree(). Since 0.4.1.
+ */
 virStorageVolPtr virStorageVolLookupByName(virStoragePoolPtr pool, const char *name);
 
-/* Since 0.4.1. The caller gives the answer back with virStorageVolFree(). */
+/**
+ * The volume at this path, in any pool that runs. The caller gives the answer back with
+ * virStorageVolFree(). Since 0.4.1.
+ */
 virStorageVolPtr virStorageVolLookupByPath(virConnectPtr conn, const char *path);
 
-/* Since 0.4.5. The caller frees the answer with free(). */
+/**
+ * Looks for storage of this type (netfs, logical ...) that a pool could be made of, as <sources>;
+ * source is a <source> that says where to look. The caller frees the answer with free(). Since
+ * 0.4.5.
+ */
 char *virConnectFindStoragePoolSources(virConnectPtr conn, const char *type, const char *srcSpec, unsigned int flags);
 
-/* Since 0.6.0. */
+/**
+ * Takes one reference more of the pool. Since 0.6.0.
+ */
 int virStoragePoolRef(virStoragePoolPtr pool);
 
-/* Since 0.6.0. */
+/**
+ * Takes one reference more of the volume. Since 0.6.0.
+ */
 int virStorageVolRef(virStorageVolPtr vol);
 
-/* Since 0.6.4. The caller gives the answer back with virStorageVolFree(). */
+/**
+ * Makes a volume with the content of another one. The caller gives the answer back with
+ * virStorageVolFree(). Since 0.6.4.
+ */
 virStorageVolPtr virStorageVolCreateXMLFrom(virStoragePoolPtr pool, const char *xmldesc, virStorageVolPtr clonevol, unsigned int flags);
 
-/* Since 0.7.3. */
+/**
+ * Whether the pool is active. Since 0.7.3.
+ */
 int virStoragePoolIsActive(virStoragePoolPtr pool);
 
-/* Since 0.7.3. */
+/**
+ * Everything a list shows. Since 0.7.3.
+ */
 int virStoragePoolIsPersistent(virStoragePoolPtr pool);
 
-/* Since 0.8.0. */
+/**
+ * Overwrites the volume with zeros. Since 0.8.0.
+ */
 int virStorageVolWipe(virStorageVolPtr vol, unsigned int flags);
 
-/* Since 0.9.0. */
+/**
+ * Gives the volume's bytes from offset on, length of them (0: all). Since 0.9.0.
+ */
 int virStorageVolDownload(virStorageVolPtr vol, virStreamPtr stream, unsigned long long offset, unsigned long long length, unsigned int flags);
 
-/* Since 0.9.0. */
+/**
+ * Takes what is sent, into the volume's bytes from offset on, at most length (0: as many as come).
+ * Since 0.9.0.
+ */
 int virStorageVolUpload(virStorageVolPtr vol, virStreamPtr stream, unsigned long long offset, unsigned long long length, unsigned int flags);
 
-/* Since 0.9.10. */
+/**
+ * Changes the size that a guest sees. Since 0.9.10.
+ */
 int virStorageVolResize(virStorageVolPtr vol, unsigned long long capacity, unsigned int flags);
 
-/* Since 0.9.10. */
+/**
+ * Makes what is stored in it unreadable. Since 0.9.10.
+ */
 int virStorageVolWipePattern(virStorageVolPtr vol, unsigned int algorithm, unsigned int flags);
 
-/* Since 0.10.2. The caller gives each of pools back with virStoragePoolFree(), and the list with free(). */
+/**
+ * Those that filter asks for, with everything a list shows. The caller gives each of pools back with
+ * virStoragePoolFree(), and the list with free(). Since 0.10.2.
+ */
 int virConnectListAllStoragePools(virConnectPtr conn, virStoragePoolPtr **pools, unsigned int flags);
 
-/* Since 0.10.2. The caller gives each of vols back with virStorageVolFree(), and the list with free(). */
+/**
+ * Those of a pool, with everything a list shows. The caller gives each of vols back with
+ * virStorageVolFree(), and the list with free(). Since 0.10.2.
+ */
 int virStoragePoolListAllVolumes(virStoragePoolPtr pool, virStorageVolPtr **vols, unsigned int flags);
 
-/* Since 2.0.0. */
+/**
+ * Removes the callback of this number. Since 2.0.0.
+ */
 int virConnectStoragePoolEventDeregisterAny(virConnectPtr conn, int callbackID);
 
-/* Since 2.0.0. */
+/**
+ * From now on, or from the event of this number on where it is still kept. Since 2.0.0.
+ */
 int virConnectStoragePoolEventRegisterAny(virConnectPtr conn, virStoragePoolPtr pool, int eventID, virConnectStoragePoolEventGenericCallback cb, void *opaque, virFreeCallback freecb);
 
-/* Since 3.0.0. */
+/**
+ * Its sizes, as they are now. Since 3.0.0.
+ */
 int virStorageVolGetInfoFlags(virStorageVolPtr vol, virStorageVolInfoPtr info, unsigned int flags);
 
-/* Since 4.1.0. The caller gives the answer back with virStoragePoolFree(). */
+/**
+ * The running pool that shows at this path. The caller gives the answer back with
+ * virStoragePoolFree(). Since 4.1.0.
+ */
 virStoragePoolPtr virStoragePoolLookupByTargetPath(virConnectPtr conn, const char *path);
 
-/* Since 5.2.0. The caller frees the answer with free(). */
+/**
+ * Which types of pools there can be, as <storagepoolCapabilities>. The caller frees the answer with
+ * free(). Since 5.2.0.
+ */
 char *virConnectGetStoragePoolCapabilities(virConnectPtr conn, unsigned int flags);
 
 #ifdef __cplusplus

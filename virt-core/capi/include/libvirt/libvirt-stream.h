@@ -39,55 +39,91 @@ typedef int (*virStreamSinkHoleFunc)(virStreamPtr st, long long length, void *op
 
 typedef void (*virStreamEventCallback)(virStreamPtr stream, int events, void *opaque);
 
-/* Since 0.7.2. */
+/**
+ * Ends the stream at once. Since 0.7.2.
+ */
 int virStreamAbort(virStreamPtr st);
 
-/* Since 0.7.2. */
+/**
+ * Has the callback told, by the event loop, when the stream can be read or written. Since 0.7.2.
+ */
 int virStreamEventAddCallback(virStreamPtr stream, int events, virStreamEventCallback cb, void *opaque, virFreeCallback ff);
 
-/* Since 0.7.2. */
+/**
+ * Ends what virStreamEventAddCallback began. Since 0.7.2.
+ */
 int virStreamEventRemoveCallback(virStreamPtr stream);
 
-/* Since 0.7.2. */
+/**
+ * Changes what the stream's callback is told of. Since 0.7.2.
+ */
 int virStreamEventUpdateCallback(virStreamPtr stream, int events);
 
-/* Since 0.7.2. */
+/**
+ * Ends the stream well: everything sent has arrived. Since 0.7.2.
+ */
 int virStreamFinish(virStreamPtr st);
 
-/* Since 0.7.2. */
+/**
+ * Gives a reference of the stream back; with the last one it ends. Since 0.7.2.
+ */
 int virStreamFree(virStreamPtr st);
 
-/* Since 0.7.2. The caller gives the answer back with virStreamFree(). */
+/**
+ * A stream that is connected by the function which it is given to. The caller gives the answer back
+ * with virStreamFree(). Since 0.7.2.
+ */
 virStreamPtr virStreamNew(virConnectPtr conn, unsigned int flags);
 
-/* Since 0.7.2. */
+/**
+ * Receives bytes, holes as zeros: how many, 0 at the end, -2 where it would have to wait and must
+ * not. Since 0.7.2.
+ */
 int virStreamRecv(virStreamPtr st, char *data, size_t nbytes);
 
-/* Since 0.7.2. */
+/**
+ * Gives the whole stream to the handler. A stream that failed is ended. Since 0.7.2.
+ */
 int virStreamRecvAll(virStreamPtr st, virStreamSinkFunc handler, void *opaque);
 
-/* Since 0.7.2. */
+/**
+ * Takes one reference more of the stream. Since 0.7.2.
+ */
 int virStreamRef(virStreamPtr st);
 
-/* Since 0.7.2. */
+/**
+ * Sends bytes; answers how many were taken, at least one. Since 0.7.2.
+ */
 int virStreamSend(virStreamPtr st, const char *data, size_t nbytes);
 
-/* Since 0.7.2. */
+/**
+ * Sends all that the handler has. A stream that failed is ended. Since 0.7.2.
+ */
 int virStreamSendAll(virStreamPtr st, virStreamSourceFunc handler, void *opaque);
 
-/* Since 3.4.0. */
+/**
+ * The next bytes, at most limit; or a hole; or the end. Since 3.4.0.
+ */
 int virStreamRecvFlags(virStreamPtr st, char *data, size_t nbytes, unsigned int flags);
 
-/* Since 3.4.0. */
+/**
+ * The length of the hole that comes next, which it takes; 0 where none does. Since 3.4.0.
+ */
 int virStreamRecvHole(virStreamPtr st, long long *length, unsigned int flags);
 
-/* Since 3.4.0. */
+/**
+ * Sends a hole of this many bytes. Since 3.4.0.
+ */
 int virStreamSendHole(virStreamPtr st, long long length, unsigned int flags);
 
-/* Since 3.4.0. */
+/**
+ * Gives the whole stream to the handlers, holes apart. A stream that failed is ended. Since 3.4.0.
+ */
 int virStreamSparseRecvAll(virStreamPtr stream, virStreamSinkFunc handler, virStreamSinkHoleFunc holeHandler, void *opaque);
 
-/* Since 3.4.0. */
+/**
+ * Sends all that the handlers have, holes apart. A stream that failed is ended. Since 3.4.0.
+ */
 int virStreamSparseSendAll(virStreamPtr st, virStreamSourceFunc handler, virStreamSourceHoleFunc holeHandler, virStreamSourceSkipFunc skipHandler, void *opaque);
 
 #ifdef __cplusplus

@@ -236,49 +236,82 @@ typedef virError *virErrorPtr;
 
 typedef void (*virErrorFunc)(void *userData, virErrorPtr error);
 
-/* Since 0.1.0. */
+/**
+ * Copies the connection's last error; its texts are freed with virResetError(). Since 0.1.0.
+ */
 int virConnCopyLastError(virConnectPtr conn, virErrorPtr to);
 
-/* Since 0.1.0. The answer is not counted, and lives as long as the object. */
+/**
+ * The connection's last error, of any thread; virGetLastError() is the one to use. The answer is not
+ * counted, and lives as long as the object. Since 0.1.0.
+ */
 virErrorPtr virConnGetLastError(virConnectPtr conn);
 
-/* Since 0.1.0. */
+/**
+ * Forgets the connection's last error. Since 0.1.0.
+ */
 void virConnResetLastError(virConnectPtr conn);
 
-/* Since 0.1.0. */
+/**
+ * Has the function told of the errors of this connection; NULL: whoever is told of all. Since 0.1.0.
+ */
 void virConnSetErrorFunc(virConnectPtr conn, void *userData, virErrorFunc handler);
 
-/* Since 0.1.0. */
+/**
+ * Copies the thread's last error; its texts are freed with virResetError(). Since 0.1.0.
+ */
 int virCopyLastError(virErrorPtr to);
 
-/* Since 0.1.0. */
+/**
+ * Prints an error on the standard error output, as is done where no function is told. Since 0.1.0.
+ */
 void virDefaultErrorFunc(virErrorPtr err);
 
-/* Since 0.1.0. The answer is not counted, and lives as long as the object. */
+/**
+ * The thread's last error, good until its next call; NULL where there is none. The answer is not
+ * counted, and lives as long as the object. Since 0.1.0.
+ */
 virErrorPtr virGetLastError(void);
 
-/* Since 0.1.0. */
+/**
+ * Frees the texts of a copied error. Since 0.1.0.
+ */
 void virResetError(virErrorPtr err);
 
-/* Since 0.1.0. */
+/**
+ * Forgets the thread's last error. Since 0.1.0.
+ */
 void virResetLastError(void);
 
-/* Since 0.1.0. */
+/**
+ * Has the function told of all errors; NULL: they are printed. Since 0.1.0.
+ */
 void virSetErrorFunc(void *userData, virErrorFunc handler);
 
-/* Since 0.6.1. */
+/**
+ * Frees an error that virSaveLastError() answered. Since 0.6.1.
+ */
 void virFreeError(virErrorPtr err);
 
-/* Since 0.6.1. The caller gives the answer back with virFreeError(). */
+/**
+ * A copy of the thread's last error. The caller gives the answer back with virFreeError(). Since
+ * 0.6.1.
+ */
 virErrorPtr virSaveLastError(void);
 
-/* Since 1.0.6. The answer is the thread's. */
+/**
+ * The sentence of the thread's last error. The answer is the thread's. Since 1.0.6.
+ */
 const char *virGetLastErrorMessage(void);
 
-/* Since 4.5.0. */
+/**
+ * The code of the thread's last error; 0 where there is none. Since 4.5.0.
+ */
 int virGetLastErrorCode(void);
 
-/* Since 4.5.0. */
+/**
+ * The part of the library that the thread's last error came from. Since 4.5.0.
+ */
 int virGetLastErrorDomain(void);
 
 #ifdef __cplusplus

@@ -51,8 +51,14 @@ where
             error::raise(function, error);
             C::FAILURE
         }
-        Err(_) => {
-            error::raise(function, Error::internal(function.domain, "panic, which was written to the log"));
+        Err(panic) => {
+            let said = panic.downcast_ref::<&str>().copied();
+            let said =
+                said.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason");
+            error::raise(
+                function,
+                Error::internal(function.domain, format!("{} panicked: {said}", function.name)),
+            );
             C::FAILURE
         }
     }

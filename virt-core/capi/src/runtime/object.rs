@@ -56,16 +56,21 @@ impl<K: Kind> Object<K> {
         Reference(NonNull::from(self), PhantomData)
     }
 
-    /// Takes back the reference that C had; answers how many there are left.
+    /// Takes back a reference; answers how many there are left. With the last one the object ends.
     ///
     /// # Safety
     ///
-    /// C had one, and does not use it any more.
+    /// Whoever had the reference does not use it any more.
     pub(crate) unsafe fn release(&self) -> u32 {
-        let left = self.references.load(Ordering::Relaxed) - 1;
-        // SAFETY: the reference that C had becomes ours, and goes.
-        drop(unsafe { Reference::<K>::from_raw(std::ptr::from_ref(self).cast_mut().cast()) });
-        left
+        // What other references did with the object happened before its end.
+        let before = self.references.fetch_sub(1, Ordering::Release);
+        if before == 1 {
+            fence(Ordering::Acquire);
+            self.magic.store(GONE, Ordering::Relaxed);
+            // SAFETY: that was the last reference; the object came from a box.
+            drop(unsafe { Box::from_raw(std::ptr::from_ref(self).cast_mut()) });
+        }
+        before - 1
     }
 
     /// What C has for it, without a reference of its own.
@@ -103,16 +108,6 @@ impl<K: Kind> Reference<K> {
         std::mem::forget(self);
         pointer
     }
-
-    /// Takes a reference from C.
-    ///
-    /// # Safety
-    ///
-    /// It came from [`Reference::into_raw`], and C does not use it any more.
-    pub(crate) unsafe fn from_raw(pointer: *mut K::Opaque) -> Self {
-        // SAFETY: what comes from `into_raw` is not NULL.
-        Self(unsafe { NonNull::new_unchecked(pointer.cast()) }, PhantomData)
-    }
 }
 
 impl<K: Kind> Clone for Reference<K> {
@@ -132,14 +127,8 @@ impl<K: Kind> std::ops::Deref for Reference<K> {
 
 impl<K: Kind> Drop for Reference<K> {
     fn drop(&mut self) {
-        // What other references did with the object happened before its end.
-        if self.references.fetch_sub(1, Ordering::Release) != 1 {
-            return;
-        }
-        fence(Ordering::Acquire);
-        self.magic.store(GONE, Ordering::Relaxed);
-        // SAFETY: that was the last reference; the object came from a box.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        // SAFETY: this reference ends here.
+        unsafe { self.0.as_ref().release() };
     }
 }
 
