@@ -281,6 +281,14 @@ int main(int count, char **arguments)
     SHOW(virStoragePoolDestroy(pool));
     SHOW(virStoragePoolDelete(pool, 0));
     SHOW(virStoragePoolUndefine(pool));
+    text = virConnectFindStoragePoolSources(conn, "dir", NULL, 0);
+    printf("%d\n", text == NULL && virGetLastErrorCode() != 0);
+    snprintf(xml, sizeof(xml), "<pool type='dir'><name>passing</name><target><path>%s</path></target></pool>",
+             arguments[2]);
+    again = virStoragePoolCreateXML(conn, xml, VIR_STORAGE_POOL_CREATE_WITH_BUILD);
+    SHOW(virStoragePoolIsPersistent(again));
+    SHOW(virStoragePoolDestroy(again));
+    SHOW(virStoragePoolFree(again));
     hear();
     SHOW(virConnectStoragePoolEventDeregisterAny(conn, ids[0]));
     SHOW(virConnectStoragePoolEventDeregisterAny(conn, ids[1]));

@@ -13,8 +13,9 @@ const SAME: [&str; 8] = ["auth", "hello", "life", "list", "loop", "parameters", 
 
 /// Those that ask for what libvirt's test driver cannot do, or of other drivers; `{root}` is a directory of the program's.
 /// What they say stands beside them.
-const OURS: [(&str, &[&str]); 6] = [
+const OURS: [(&str, &[&str]); 7] = [
     ("devices", &["nodedev:///system"]),
+    ("device_calls", &["nodedev:///system"]),
     ("more", &[]),
     ("networks", &["network:///embed?root={root}"]),
     ("pools", &["storage:///embed?root={root}", "{root}/images"]),

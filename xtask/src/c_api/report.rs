@@ -62,9 +62,32 @@ pub(super) fn print(table: &Table) -> Result<()> {
         };
         println!("{}\t{said}", function.symbol);
     }
+    for symbol in without_bodies(table)? {
+        println!("{symbol}\ta driver trait has it: write its body");
+    }
     let unsupported = table.functions.len() - seen - unseen;
     println!("{seen} seen by a test, {unseen} by none, {unsupported} not supported");
     Ok(())
+}
+
+/// The functions that a driver trait is marked with, and that have no body.
+fn without_bodies(table: &Table) -> Result<Vec<String>> {
+    let traits = workspace::root().join("plugins-abi/src/api");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&traits).with_context(|| format!("cannot read {}", traits.display()))? {
+        let text = std::fs::read_to_string(entry?.path())?;
+        let marks = text.lines().filter_map(|line| line.trim().strip_prefix("#[api("));
+        let names = marks.filter_map(|mark| mark.split('"').nth(1)).filter(|name| !name.is_empty());
+        let lacks = |name: &&str| {
+            table
+                .functions
+                .iter()
+                .any(|function| function.symbol == **name && function.kind == Kind::Unsupported)
+        };
+        found.extend(names.filter(lacks).map(str::to_owned));
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Whether a program names the symbol, and not only a longer one.
