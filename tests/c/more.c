@@ -79,14 +79,14 @@ int main(void)
 {
     char added[] = "added", removed[] = "removed";
     virConnectPtr conn;
-    virDomainPtr domain;
+    virDomainPtr domain, other;
     virDomainJobInfo job;
     virTypedParameterPtr params = NULL;
     virStreamPtr stream;
     char **models = NULL;
     char byte;
     char *text;
-    int type = -1, count = 0, number, ids[3];
+    int type = -1, count = 0, number, file = -1, ids[3];
 
     virSetErrorFunc(NULL, quiet);
     virEventRegisterDefaultImpl();
@@ -139,7 +139,15 @@ int main(void)
         free(models[number]);
     free(models);
     SHOW(virDomainDestroy(domain));
+    SHOW(virDomainCreateWithFiles(domain, 0, NULL, 0));
+    SHOW(virDomainDestroy(domain));
+    SHOW(virDomainCreateWithFiles(domain, 1, NULL, 0));
+    SHOW(virDomainCreateWithFiles(domain, 1, &file, 0));
     SHOW(virDomainUndefine(domain));
+    other = virDomainCreateXMLWithFiles(conn, xml, 0, NULL, 0);
+    printf("%s\n", other ? virDomainGetName(other) : virGetLastErrorMessage());
+    SHOW(virDomainDestroy(other));
+    SHOW(virDomainFree(other));
     for (number = 0; number < 3; number++)
         SHOW(virConnectDomainEventDeregisterAny(conn, ids[number]));
     virDomainFree(domain);

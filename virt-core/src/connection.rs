@@ -1,5 +1,6 @@
 //! Connections.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -322,8 +323,22 @@ impl Connection {
     ///
     /// As [`Connection::define_domain`] and [`Domain::start`].
     pub fn create_domain(&self, xml: &str, flags: StartDomain) -> Result<Domain> {
+        self.create_domain_with_files(xml, Vec::new(), flags)
+    }
+
+    /// As [`Connection::create_domain`], and gives its first process these files, as its descriptors from 3 on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::create_domain`]; `NO_SUPPORT` where guests cannot be given files.
+    pub fn create_domain_with_files(
+        &self,
+        xml: &str,
+        files: Vec<OwnedFd>,
+        flags: StartDomain,
+    ) -> Result<Domain> {
         let create = |call: &Call| {
-            slot!(self, lifecycle, lifecycle::create_xml)?.create_xml(call, xml.to_owned(), Vec::new(), flags)
+            slot!(self, lifecycle, lifecycle::create_xml)?.create_xml(call, xml.to_owned(), files, flags)
         };
         self.call(create).map(|identity| Domain::new(self, identity))
     }

@@ -1,5 +1,6 @@
 //! Domains.
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use plugins_abi::{
@@ -151,9 +152,18 @@ impl Domain {
     ///
     /// `OPERATION_INVALID` when it is active; otherwise the step that failed, after everything before it was undone.
     pub fn start(&self, flags: StartDomain) -> Result<()> {
+        self.start_with_files(Vec::new(), flags)
+    }
+
+    /// As [`Domain::start`], and gives its first process these files, as its descriptors from 3 on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Domain::start`]; `NO_SUPPORT` where guests cannot be given files.
+    pub fn start_with_files(&self, files: Vec<OwnedFd>, flags: StartDomain) -> Result<()> {
         let connection = &self.connection;
         self.ask(|call| {
-            slot!(connection, lifecycle, lifecycle::create)?.create(call, self.uuid, Vec::new(), flags)
+            slot!(connection, lifecycle, lifecycle::create)?.create(call, self.uuid, files, flags)
         })?;
         Ok(())
     }

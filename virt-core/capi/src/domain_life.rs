@@ -1,13 +1,15 @@
 //! Starting, stopping, pausing domains, and what goes on in them.
 
 use std::ffi::{c_int, c_uint};
+use std::os::fd::{FromRawFd as _, OwnedFd};
 
 use virt_core::{
     DestroyDomain, DomainJob, JobKind, RebootDomain, ShutdownDomain, StartDomain, TypedValue, UndefineDomain,
 };
-use virt_util::Result;
+use virt_util::{Error, ErrorDomain, Result};
 
 use crate::domain::Domain as DomainObject;
+use crate::events::argument;
 use crate::parameters;
 use crate::runtime::*;
 use crate::types::*;
@@ -31,6 +33,59 @@ pub(crate) fn virDomainCreateXML(
     flags: StartDomain,
 ) -> Result<Reference<DomainObject>> {
     Ok(DomainObject::new(conn, conn.connection.create_domain(xml, flags)?))
+}
+
+/// Copies of the application's descriptors, which it keeps.
+///
+/// # Safety
+///
+/// The array is as long as `count` says.
+unsafe fn copies(files: *mut c_int, count: c_uint) -> Result<Vec<OwnedFd>> {
+    let numbers = match count as usize {
+        0 => &[],
+        // SAFETY: the caller's promise.
+        count if !files.is_null() => unsafe { std::slice::from_raw_parts(files, count) },
+        _ => return Err(argument("files must not be NULL")),
+    };
+    let copy = |number: &c_int| {
+        // SAFETY: a number that is no descriptor is an error of the call.
+        let copy = unsafe { libc::fcntl(*number, libc::F_DUPFD_CLOEXEC, 3) };
+        if copy < 0 {
+            let error = std::io::Error::last_os_error();
+            return Err(Error::system(
+                ErrorDomain::DOMAIN,
+                format!("cannot copy descriptor {number}"),
+                error,
+            ));
+        }
+        // SAFETY: the copy is nobody's.
+        Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+    };
+    numbers.iter().map(copy).collect()
+}
+
+pub(crate) unsafe fn virDomainCreateWithFiles(
+    domain: &Domain,
+    count: c_uint,
+    files: *mut c_int,
+    flags: StartDomain,
+) -> Result<()> {
+    // SAFETY: the application's array.
+    domain.domain.start_with_files(unsafe { copies(files, count)? }, flags)?;
+    domain.learn_id(domain.domain.id().unwrap_or_default());
+    Ok(())
+}
+
+pub(crate) unsafe fn virDomainCreateXMLWithFiles(
+    conn: &Object<kind::Connect>,
+    xml: &str,
+    count: c_uint,
+    files: *mut c_int,
+    flags: StartDomain,
+) -> Result<Reference<DomainObject>> {
+    // SAFETY: the application's array.
+    let files = unsafe { copies(files, count)? };
+    Ok(DomainObject::new(conn, conn.connection.create_domain_with_files(xml, files, flags)?))
 }
 
 pub(crate) fn virDomainCreateLinux(

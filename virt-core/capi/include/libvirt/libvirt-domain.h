@@ -2492,15 +2492,13 @@ virDomainPtr virDomainMigrate3(virDomainPtr domain, virConnectPtr dconn, virType
 int virDomainMigrateToURI3(virDomainPtr domain, const char *dconnuri, virTypedParameterPtr params, unsigned int nparams, unsigned int flags);
 
 /**
- * Starts a defined domain. Not supported: starting with files: virt-core does not take them yet.
- * Since 1.1.1.
+ * Starts a defined domain. Since 1.1.1.
  */
 int virDomainCreateWithFiles(virDomainPtr domain, unsigned int nfiles, int *files, unsigned int flags);
 
 /**
  * Starts a domain that vanishes when it stops. The caller gives the answer back with
- * virDomainFree(). Not supported: starting with files: virt-core does not take them yet. Since
- * 1.1.1.
+ * virDomainFree(). Since 1.1.1.
  */
 virDomainPtr virDomainCreateXMLWithFiles(virConnectPtr conn, const char *xmlDesc, unsigned int nfiles, int *files, unsigned int flags);
 
@@ -2791,8 +2789,8 @@ int virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int np
 int virDomainAbortJobFlags(virDomainPtr dom, unsigned int flags);
 
 /**
- * Gives the domain descriptors under a name. Not supported: starting with files: virt-core does not
- * take them yet. Since 9.0.0.
+ * Gives the domain descriptors under a name. Not supported: descriptors under a name: virt-core has
+ * none yet. Since 9.0.0.
  */
 int virDomainFDAssociate(virDomainPtr domain, const char *name, unsigned int nfds, int *fds, unsigned int flags);
 

@@ -246,11 +246,14 @@ unsafe extern "C" fn virDomainCreateWithFiles(
     files: *mut c_int,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, nfiles, files, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCreateWithFiles", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_life::virDomainCreateWithFiles(
+            take(f, domain, "domain")?,
+            take(f, nfiles, "nfiles")?,
+            take(f, files, "files")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCreateWithFiles);
@@ -262,11 +265,15 @@ unsafe extern "C" fn virDomainCreateXMLWithFiles(
     files: *mut c_int,
     flags: c_uint,
 ) -> virDomainPtr {
-    let _ = (conn, xmlDesc, nfiles, files, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCreateXMLWithFiles", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Connect> = take(f, conn, "conn")?;
-        unsupported(f)
+        crate::domain_life::virDomainCreateXMLWithFiles(
+            take(f, conn, "conn")?,
+            take(f, xmlDesc, "xmlDesc")?,
+            take(f, nfiles, "nfiles")?,
+            take(f, files, "files")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCreateXMLWithFiles);
