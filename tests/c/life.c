@@ -99,7 +99,10 @@ int main(void)
     ids[2] = virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE,
                                               VIR_DOMAIN_EVENT_CALLBACK(metadata), &three, release);
     printf("registered %d %d %d\n", ids[0], ids[1], ids[2]);
-    printf("twice %d\n", virConnectDomainEventRegister(conn, lifecycle, &ten, release));
+    printf("the old way too %d\n", virConnectDomainEventRegister(conn, lifecycle, &ten, release));
+    SHOW(virConnectDomainEventRegister(conn, lifecycle, &ten, release));
+    SHOW(virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                          VIR_DOMAIN_EVENT_CALLBACK(lifecycle), &two, release));
 
     domain = virDomainDefineXML(conn, xml);
     printf("defined %s id %d\n", virDomainGetName(domain), (int)virDomainGetID(domain));

@@ -78,11 +78,11 @@ static void *work(void *opaque)
         char *text;
         int count, other, id;
 
-        id = virConnectDomainEventRegisterAny(conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
-                                              VIR_DOMAIN_EVENT_CALLBACK(lifecycle), opaque, NULL);
-        check(id >= 0);
         domain = virDomainDefineXML(conn, xml);
         check(domain != NULL && strcmp(virDomainGetName(domain), name) == 0);
+        id = virConnectDomainEventRegisterAny(conn, domain, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+                                              VIR_DOMAIN_EVENT_CALLBACK(lifecycle), opaque, NULL);
+        check(id >= 0);
         check(virDomainCreate(domain) == 0);
         check(virDomainLookupByName(conn, missing) == NULL);
         /* Each thread has an error of its own. */

@@ -9,18 +9,17 @@ use virt_tests::skip;
 use crate::support::{self, Language, Side, compile, said, with};
 
 /// Those that say the same on `test:///default` with either library.
-const SAME: [&str; 8] = ["auth", "hello", "life", "list", "loop", "parameters", "rest", "streams"];
+const SAME: [&str; 9] = ["auth", "hello", "life", "list", "loop", "parameters", "rest", "streams", "threads"];
 
 /// Those that ask for what libvirt's test driver cannot do, or of other drivers; `{root}` is a directory of the program's.
 /// What they say stands beside them.
-const OURS: [(&str, &[&str]); 7] = [
+const OURS: [(&str, &[&str]); 6] = [
     ("devices", &["nodedev:///system"]),
     ("device_calls", &["nodedev:///system"]),
     ("more", &[]),
     ("networks", &["network:///embed?root={root}"]),
     ("pools", &["storage:///embed?root={root}", "{root}/images"]),
     ("secrets", &["secret:///embed?root={root}"]),
-    ("threads", &[]),
 ];
 
 fn source(name: &str) -> PathBuf {

@@ -107,7 +107,6 @@ impl<F: Family> Callbacks<F> {
                 && known.entry.only == entry.only
                 && known.entry.call.function == entry.call.function
                 && known.entry.legacy == entry.legacy
-                && (entry.legacy || known.entry.call.opaque == entry.call.opaque)
         };
         if state.entries.iter().any(same) {
             return Err(argument("event callback already tracked"));
