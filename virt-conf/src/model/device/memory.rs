@@ -40,7 +40,7 @@ pub struct MemoryDevice {
 impl MemoryDevice {
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
         // A model that there is not is the first thing to complain about.
-        if !reader.attr_text("model").is_some_and(|text| MemoryModel::parse(text).is_ok()) {
+        if reader.attr_text("model").is_none_or(|text| MemoryModel::parse(text).is_err()) {
             return Ok(());
         }
         let Some(target) = reader.first("target") else {
