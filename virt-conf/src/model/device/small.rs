@@ -247,8 +247,8 @@ pub struct PersistentStore {
 impl PersistentStore {
     /// The size is looked for where it stands, in libvirt's sentences.
     fn check(reader: &Reader<'_, '_>) -> Result<()> {
-        let known = |text| PersistentStoreBackend::parse(text).is_ok();
-        if !reader.attr_text("backend").is_some_and(known) {
+        let unknown = |text| PersistentStoreBackend::parse(text).is_err();
+        if reader.attr_text("backend").is_none_or(unknown) {
             return Ok(());
         }
         let size = reader.child_value(&[], "size");

@@ -2,8 +2,12 @@
 //!
 //! Fields stand in the order in which libvirt writes them.
 
+mod adapter;
+mod search;
 mod source;
 
+pub use adapter::*;
+pub use search::*;
 pub use source::*;
 
 use uuid::Uuid;
