@@ -76,7 +76,7 @@ macro_rules! moments {
                 &self.name
             }
 
-            /// The domain that it is of.
+            /// Whose life it is a moment of.
             pub fn domain(&self) -> &Domain {
                 &self.domain
             }
