@@ -26,6 +26,7 @@ mod saving;
 mod screenshot;
 mod secret;
 mod sriov;
+mod statistics;
 mod tuning;
 mod volume;
 mod xml;
@@ -93,7 +94,13 @@ pub const GROUPS: &[Group] = &[
     Group {
         title: "Domain Monitoring",
         keyword: "monitor",
-        commands: &[&information::DOMINFO, &information::DOMSTATE, &list::LIST],
+        commands: &[
+            &statistics::DOMIFSTAT,
+            &information::DOMINFO,
+            &information::DOMSTATE,
+            &statistics::DOMSTATS,
+            &list::LIST,
+        ],
     },
     Group { title: "Domain Events", keyword: "events", commands: &[&event::EVENT] },
     Group {

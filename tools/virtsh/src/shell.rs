@@ -249,7 +249,19 @@ impl Shell {
     ///
     /// When there is none.
     pub fn domain_by(&mut self, arguments: &Arguments, by: By) -> Result<Domain, Failure> {
-        let wanted = arguments.required("domain")?;
+        self.find_domain(arguments, arguments.required("domain")?, by)
+    }
+
+    /// One of several domains that a command was given, by name, UUID or number.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub fn domain_called(&mut self, arguments: &Arguments, wanted: &str) -> Result<Domain, Failure> {
+        self.find_domain(arguments, wanted, By::Anything)
+    }
+
+    fn find_domain(&mut self, arguments: &Arguments, wanted: &str, by: By) -> Result<Domain, Failure> {
         let command = arguments.command_name();
         self.debug(Debug::Information, &format!("{command}: found option <domain>: {wanted}\n"));
         let connection = self.connection()?.clone();
