@@ -151,8 +151,8 @@ fn bash() {
         );
         offered("bash", &program)
     };
-    let Some(first) = complete("domst") else { return };
-    assert_eq!(first.trim(), "domstate");
+    let Some(first) = complete("domre") else { return };
+    assert_eq!(first.trim(), "domrename");
     assert_eq!(complete("domstate ''").unwrap().trim(), "test --domain --reason");
     assert_eq!(complete("-c test : ///default domstate te").unwrap().trim(), "test");
     assert_eq!(complete("--form").unwrap().trim(), "--format");

@@ -199,38 +199,43 @@ fn information() {
     check(
         "dominfo test",
         expect![[r#"
-        Id:             1
-        Name:           test
-        UUID:           6695eb01-f6a4-8304-79aa-97f2502e193f
-        OS Type:        linux
-        State:          running
-        CPU(s):         2
-        Max memory:     8388608 KiB
-        Used memory:    2097152 KiB
-        Persistent:     yes
-        Autostart:      disable
-        Managed save:   no
+            Id:             1
+            Name:           test
+            UUID:           6695eb01-f6a4-8304-79aa-97f2502e193f
+            OS Type:        linux
+            State:          running
+            CPU(s):         2
+            Max memory:     8388608 KiB
+            Used memory:    2097152 KiB
+            Persistent:     yes
+            Autostart:      disable
+            Managed save:   no
+            Security model: testSecurity
+            Security DOI:   
+            Security label: libvirt-test (enforcing)
 
-    "#]],
+        "#]],
     );
     check(
         "destroy test; dominfo test",
         expect![[r#"
-        Domain 'test' destroyed
+            Domain 'test' destroyed
 
-        Id:             -
-        Name:           test
-        UUID:           6695eb01-f6a4-8304-79aa-97f2502e193f
-        OS Type:        linux
-        State:          shut off
-        CPU(s):         2
-        Max memory:     8388608 KiB
-        Used memory:    2097152 KiB
-        Persistent:     yes
-        Autostart:      disable
-        Managed save:   no
+            Id:             -
+            Name:           test
+            UUID:           6695eb01-f6a4-8304-79aa-97f2502e193f
+            OS Type:        linux
+            State:          shut off
+            CPU(s):         2
+            Max memory:     8388608 KiB
+            Used memory:    2097152 KiB
+            Persistent:     yes
+            Autostart:      disable
+            Managed save:   no
+            Security model: testSecurity
+            Security DOI:   
 
-    "#]],
+        "#]],
     );
 }
 
@@ -260,6 +265,9 @@ fn definitions_come_from_files() {
         Persistent:     yes
         Autostart:      disable
         Managed save:   no
+        Security model: testSecurity
+        Security DOI:   
+        Security label: libvirt-test (enforcing)
 
         Domain 'web' has been undefined
 

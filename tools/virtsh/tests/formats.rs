@@ -186,21 +186,23 @@ fn virtsh_itself() {
         "csv",
         "help monitor; destroy test; plan test; help pwd; echo a b",
         expect![[r#"
-        group,name,summary
-        monitor,dominfo,domain information
-        monitor,domstate,domain state
-        monitor,list,list domains
-        name,uuid,message
-        test,6695eb01-f6a4-8304-79aa-97f2502e193f,Domain 'test' destroyed
-        action,id,description,interface,memory_kib,vcpus
-        reserve-id,any,give the guest the next number of the host,,,
-        name-interface,,show the guest's interface as 'testnet0',testnet0,,
-        simulate,,let the guest 'test' be running,,2097152,2
-        name,summary,description,options
-        pwd,print the current directory,Print the current directory.,[]
-        text
-        a b
-    "#]],
+            group,name,summary
+            monitor,domifstat,get network interface stats for a domain
+            monitor,dominfo,domain information
+            monitor,domstate,domain state
+            monitor,domstats,get statistics about one or multiple domains
+            monitor,list,list domains
+            name,uuid,message
+            test,6695eb01-f6a4-8304-79aa-97f2502e193f,Domain 'test' destroyed
+            action,id,description,interface,memory_kib,vcpus
+            reserve-id,any,give the guest the next number of the host,,,
+            name-interface,,show the guest's interface as 'testnet0',testnet0,,
+            simulate,,let the guest 'test' be running,,2097152,2
+            name,summary,description,options
+            pwd,print the current directory,Print the current directory.,[]
+            text
+            a b
+        "#]],
     );
     check(
         "json",

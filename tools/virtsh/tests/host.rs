@@ -280,8 +280,10 @@ fn help_has_virshs_pages() {
         "help monitor",
         expect![[r#"
             | Domain Monitoring (help keyword 'monitor'):
+            |    domifstat                      get network interface stats for a domain
             |    dominfo                        domain information
             |    domstate                       domain state
+            |    domstats                       get statistics about one or multiple domains
             |    list                           list domains
             |
         "#]],

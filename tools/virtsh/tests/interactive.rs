@@ -52,7 +52,7 @@ fn the_tab_key_completes() {
     let virtsh = Virtsh::new();
     let mut terminal = Terminal::start(virtsh.command::<&str>([]));
     terminal.expect("virtsh # ");
-    terminal.send("domsta\tte\t");
+    terminal.send("domstate\tte\t");
     terminal.expect("domstate test");
     terminal.send("--r\t\r");
     terminal.expect("running (unknown)");
