@@ -546,3 +546,60 @@ fn without_uuid(text: &str) -> String {
         .filter(|line| !line.starts_with("UUID:") && !line.starts_with("CPU time:"));
     lines.collect()
 }
+
+#[test]
+fn the_memory_of_a_guest_is_kept() {
+    check(
+        "managedsave test; domstate test --reason; managedsave test; managedsave-remove test; managedsave-remove test; \
+         managedsave-dumpxml test; restore /no/such/file; save test /no/such/file; start test; managedsave test --paused; \
+         start test; domstate test --reason",
+        expect![[r#"
+            Domain 'test' state saved by libvirt
+
+            shut off (saved)
+
+            error: Failed to save domain 'test' state
+            error: Requested operation is not valid: domain is not running
+
+            Removed managedsave image for domain 'test'
+
+            Domain 'test' has no manage save image; removal skipped
+
+            error: Requested operation is not valid: domain does not have managed save image
+
+            error: Failed to restore domain from /no/such/file
+            error: cannot read domain image '/no/such/file': No such file or directory
+
+            error: Failed to save domain 'test' to /no/such/file
+            error: Requested operation is not valid: domain is not running
+
+            Domain 'test' started
+
+            Domain 'test' state saved by libvirt
+
+            Domain 'test' started
+
+            paused (user)
+
+        "#]],
+    );
+}
+
+#[test]
+fn statistics() {
+    check(
+        "domstats test --state; domstats --list-inactive; domifstat test nowhere",
+        expect![[r#"
+        Domain: 'test'
+          state.state=1
+          state.reason=0
+
+
+
+        error: Failed to get interface stats test nowhere
+        error: invalid argument: invalid path, 'nowhere' is not a known interface
+
+        [exit code 1]
+    "#]],
+    );
+}
