@@ -50,8 +50,8 @@ impl Counting {
     }
 }
 
-// SAFETY: memory comes from the system's allocator and goes back to it, unchanged. What grows is counted at both its places, as
-// it may be at both while it is moved; what shrinks stays where it is.
+// SAFETY: memory comes from the system's allocator and goes back to it, unchanged. What is moved to grow is counted at both
+// its places, as it may be at both.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.add(layout.size());
@@ -63,16 +63,5 @@ unsafe impl GlobalAlloc for Counting {
         self.now.fetch_sub(layout.size(), Relaxed);
         // SAFETY: likewise.
         unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if size > layout.size() {
-            self.add(size);
-            self.now.fetch_sub(layout.size(), Relaxed);
-        } else {
-            self.now.fetch_sub(layout.size() - size, Relaxed);
-        }
-        // SAFETY: likewise.
-        unsafe { System.realloc(memory, layout, size) }
     }
 }
