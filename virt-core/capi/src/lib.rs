@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![allow(non_snake_case)] // the names of C
 
+mod checkpoint;
 mod connect;
 mod domain;
 mod domain_definition;
 mod domain_event;
 mod domain_life;
+mod domain_saving;
 mod domain_screen;
+mod domain_security;
 mod domain_state;
 mod drivers;
 mod entries;
@@ -22,6 +25,7 @@ mod parameters;
 mod records;
 mod runtime;
 mod secret;
+mod snapshot;
 mod storage;
 mod stream;
 mod types;

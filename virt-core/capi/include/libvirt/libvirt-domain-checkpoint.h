@@ -49,74 +49,68 @@ typedef virDomainCheckpoint *virDomainCheckpointPtr;
 
 /**
  * Makes or starts a checkpoint of this XML. The caller gives the answer back with
- * virDomainCheckpointFree(). Not supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ * virDomainCheckpointFree(). Since 5.6.0.
  */
 virDomainCheckpointPtr virDomainCheckpointCreateXML(virDomainPtr domain, const char *xmlDesc, unsigned int flags);
 
 /**
- * Deletes the checkpoint. Not supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ * Deletes the checkpoint. Since 5.6.0.
  */
 int virDomainCheckpointDelete(virDomainCheckpointPtr checkpoint, unsigned int flags);
 
 /**
- * Gives a reference of the checkpoint back; with the last one it ends. Not supported: checkpoints:
- * virt-core has none yet. Since 5.6.0.
+ * Gives a reference of the checkpoint back; with the last one it ends. Since 5.6.0.
  */
 int virDomainCheckpointFree(virDomainCheckpointPtr checkpoint);
 
 /**
  * The connection that the checkpoint belongs to. The answer is not counted, and lives as long as the
- * object. Not supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ * object. Since 5.6.0.
  */
 virConnectPtr virDomainCheckpointGetConnect(virDomainCheckpointPtr checkpoint);
 
 /**
- * The domain of the checkpoint. The answer is not counted, and lives as long as the object. Not
- * supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ * The domain of the checkpoint. The answer is not counted, and lives as long as the object. Since
+ * 5.6.0.
  */
 virDomainPtr virDomainCheckpointGetDomain(virDomainCheckpointPtr checkpoint);
 
 /**
- * The name of the checkpoint. The answer lives as long as the object. Not supported: checkpoints:
- * virt-core has none yet. Since 5.6.0.
+ * The name of the checkpoint. The answer lives as long as the object. Since 5.6.0.
  */
 const char *virDomainCheckpointGetName(virDomainCheckpointPtr checkpoint);
 
 /**
- * The parent of the checkpoint. The caller gives the answer back with virDomainCheckpointFree(). Not
- * supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ * The parent of the checkpoint. The caller gives the answer back with virDomainCheckpointFree().
+ * Since 5.6.0.
  */
 virDomainCheckpointPtr virDomainCheckpointGetParent(virDomainCheckpointPtr checkpoint, unsigned int flags);
 
 /**
- * The XML of the checkpoint. The caller frees the answer with free(). Not supported: checkpoints:
- * virt-core has none yet. Since 5.6.0.
+ * The XML of the checkpoint. The caller frees the answer with free(). Since 5.6.0.
  */
 char *virDomainCheckpointGetXMLDesc(virDomainCheckpointPtr checkpoint, unsigned int flags);
 
 /**
  * The checkpoints that follow this one. The caller gives each of children back with
- * virDomainCheckpointFree(), and the list with free(). Not supported: checkpoints: virt-core has
- * none yet. Since 5.6.0.
+ * virDomainCheckpointFree(), and the list with free(). Since 5.6.0.
  */
 int virDomainCheckpointListAllChildren(virDomainCheckpointPtr checkpoint, virDomainCheckpointPtr **children, unsigned int flags);
 
 /**
- * The checkpoint of this name. The caller gives the answer back with virDomainCheckpointFree(). Not
- * supported: checkpoints: virt-core has none yet. Since 5.6.0.
+ * The checkpoint of this name. The caller gives the answer back with virDomainCheckpointFree().
+ * Since 5.6.0.
  */
 virDomainCheckpointPtr virDomainCheckpointLookupByName(virDomainPtr domain, const char *name, unsigned int flags);
 
 /**
- * Takes one reference more of the checkpoint. Not supported: checkpoints: virt-core has none yet.
- * Since 5.6.0.
+ * Takes one reference more of the checkpoint. Since 5.6.0.
  */
 int virDomainCheckpointRef(virDomainCheckpointPtr checkpoint);
 
 /**
  * All checkpoints of the domain that the flags ask for. The caller gives each of checkpoints back
- * with virDomainCheckpointFree(), and the list with free(). Not supported: checkpoints: virt-core
- * has none yet. Since 5.6.0.
+ * with virDomainCheckpointFree(), and the list with free(). Since 5.6.0.
  */
 int virDomainListAllCheckpoints(virDomainPtr domain, virDomainCheckpointPtr **checkpoints, unsigned int flags);
 

@@ -67,127 +67,115 @@ typedef struct _virDomainSnapshot virDomainSnapshot;
 typedef virDomainSnapshot *virDomainSnapshotPtr;
 
 /**
- * Whether the domain has a current snapshot. Not supported: snapshots: virt-core has none yet. Since
- * 0.8.0.
+ * Whether the domain has a current snapshot. Since 0.8.0.
  */
 int virDomainHasCurrentSnapshot(virDomainPtr domain, unsigned int flags);
 
 /**
- * Takes the domain back to a snapshot. Not supported: snapshots: virt-core has none yet. Since
- * 0.8.0.
+ * Takes the domain back to a snapshot. Since 0.8.0.
  */
 int virDomainRevertToSnapshot(virDomainSnapshotPtr snapshot, unsigned int flags);
 
 /**
  * Makes or starts a snapshot of this XML. The caller gives the answer back with
- * virDomainSnapshotFree(). Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ * virDomainSnapshotFree(). Since 0.8.0.
  */
 virDomainSnapshotPtr virDomainSnapshotCreateXML(virDomainPtr domain, const char *xmlDesc, unsigned int flags);
 
 /**
  * The current snapshot of the domain. The caller gives the answer back with virDomainSnapshotFree().
- * Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ * Since 0.8.0.
  */
 virDomainSnapshotPtr virDomainSnapshotCurrent(virDomainPtr domain, unsigned int flags);
 
 /**
- * Deletes the snapshot. Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ * Deletes the snapshot. Since 0.8.0.
  */
 int virDomainSnapshotDelete(virDomainSnapshotPtr snapshot, unsigned int flags);
 
 /**
- * Gives a reference of the snapshot back; with the last one it ends. Not supported: snapshots:
- * virt-core has none yet. Since 0.8.0.
+ * Gives a reference of the snapshot back; with the last one it ends. Since 0.8.0.
  */
 int virDomainSnapshotFree(virDomainSnapshotPtr snapshot);
 
 /**
- * The XML of the snapshot. The caller frees the answer with free(). Not supported: snapshots:
- * virt-core has none yet. Since 0.8.0.
+ * The XML of the snapshot. The caller frees the answer with free(). Since 0.8.0.
  */
 char *virDomainSnapshotGetXMLDesc(virDomainSnapshotPtr snapshot, unsigned int flags);
 
 /**
- * The names of the domain's snapshots, as many as there is room for. Not supported: snapshots:
- * virt-core has none yet. Since 0.8.0.
+ * The names of the domain's snapshots, as many as there is room for. Since 0.8.0.
  */
 int virDomainSnapshotListNames(virDomainPtr domain, char **names, int nameslen, unsigned int flags);
 
 /**
- * The snapshot of this name. The caller gives the answer back with virDomainSnapshotFree(). Not
- * supported: snapshots: virt-core has none yet. Since 0.8.0.
+ * The snapshot of this name. The caller gives the answer back with virDomainSnapshotFree(). Since
+ * 0.8.0.
  */
 virDomainSnapshotPtr virDomainSnapshotLookupByName(virDomainPtr domain, const char *name, unsigned int flags);
 
 /**
- * How many snapshots the domain has. Not supported: snapshots: virt-core has none yet. Since 0.8.0.
+ * How many snapshots the domain has. Since 0.8.0.
  */
 int virDomainSnapshotNum(virDomainPtr domain, unsigned int flags);
 
 /**
  * The connection that the snapshot belongs to. The answer is not counted, and lives as long as the
- * object. Not supported: snapshots: virt-core has none yet. Since 0.9.5.
+ * object. Since 0.9.5.
  */
 virConnectPtr virDomainSnapshotGetConnect(virDomainSnapshotPtr snapshot);
 
 /**
- * The domain of the snapshot. The answer is not counted, and lives as long as the object. Not
- * supported: snapshots: virt-core has none yet. Since 0.9.5.
+ * The domain of the snapshot. The answer is not counted, and lives as long as the object. Since
+ * 0.9.5.
  */
 virDomainPtr virDomainSnapshotGetDomain(virDomainSnapshotPtr snapshot);
 
 /**
- * The name of the snapshot. The answer lives as long as the object. Not supported: snapshots:
- * virt-core has none yet. Since 0.9.5.
+ * The name of the snapshot. The answer lives as long as the object. Since 0.9.5.
  */
 const char *virDomainSnapshotGetName(virDomainSnapshotPtr snapshot);
 
 /**
- * The parent of the snapshot. The caller gives the answer back with virDomainSnapshotFree(). Not
- * supported: snapshots: virt-core has none yet. Since 0.9.7.
+ * The parent of the snapshot. The caller gives the answer back with virDomainSnapshotFree(). Since
+ * 0.9.7.
  */
 virDomainSnapshotPtr virDomainSnapshotGetParent(virDomainSnapshotPtr snapshot, unsigned int flags);
 
 /**
- * The names of the snapshots that follow this one. Not supported: snapshots: virt-core has none yet.
- * Since 0.9.7.
+ * The names of the snapshots that follow this one. Since 0.9.7.
  */
 int virDomainSnapshotListChildrenNames(virDomainSnapshotPtr snapshot, char **names, int nameslen, unsigned int flags);
 
 /**
- * How many snapshots follow this one. Not supported: snapshots: virt-core has none yet. Since 0.9.7.
+ * How many snapshots follow this one. Since 0.9.7.
  */
 int virDomainSnapshotNumChildren(virDomainSnapshotPtr snapshot, unsigned int flags);
 
 /**
  * All snapshots of the domain that the flags ask for. The caller gives each of snaps back with
- * virDomainSnapshotFree(), and the list with free(). Not supported: snapshots: virt-core has none
- * yet. Since 0.9.13.
+ * virDomainSnapshotFree(), and the list with free(). Since 0.9.13.
  */
 int virDomainListAllSnapshots(virDomainPtr domain, virDomainSnapshotPtr **snaps, unsigned int flags);
 
 /**
- * Whether more is known of the snapshot than the image says. Not supported: snapshots: virt-core has
- * none yet. Since 0.9.13.
+ * Whether more is known of the snapshot than the image says. Since 0.9.13.
  */
 int virDomainSnapshotHasMetadata(virDomainSnapshotPtr snapshot, unsigned int flags);
 
 /**
- * Whether the snapshot is the current one. Not supported: snapshots: virt-core has none yet. Since
- * 0.9.13.
+ * Whether the snapshot is the current one. Since 0.9.13.
  */
 int virDomainSnapshotIsCurrent(virDomainSnapshotPtr snapshot, unsigned int flags);
 
 /**
  * The snapshots that follow this one. The caller gives each of snaps back with
- * virDomainSnapshotFree(), and the list with free(). Not supported: snapshots: virt-core has none
- * yet. Since 0.9.13.
+ * virDomainSnapshotFree(), and the list with free(). Since 0.9.13.
  */
 int virDomainSnapshotListAllChildren(virDomainSnapshotPtr snapshot, virDomainSnapshotPtr **snaps, unsigned int flags);
 
 /**
- * Takes one reference more of the snapshot. Not supported: snapshots: virt-core has none yet. Since
- * 0.9.13.
+ * Takes one reference more of the snapshot. Since 0.9.13.
  */
 int virDomainSnapshotRef(virDomainSnapshotPtr snapshot);
 

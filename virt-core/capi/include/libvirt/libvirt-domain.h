@@ -1815,7 +1815,7 @@ virDomainPtr virDomainLookupByID(virConnectPtr conn, int id);
 virDomainPtr virDomainLookupByName(virConnectPtr conn, const char *name);
 
 /**
- * Lets a saved domain go on. Not supported: save images: virt-core has none yet. Since 0.0.3.
+ * Lets a saved domain go on. Since 0.0.3.
  */
 int virDomainRestore(virConnectPtr conn, const char *from);
 
@@ -1825,8 +1825,7 @@ int virDomainRestore(virConnectPtr conn, const char *from);
 int virDomainResume(virDomainPtr domain);
 
 /**
- * Saves the memory of the domain in a file, and stops it. Not supported: save images: virt-core has
- * none yet. Since 0.0.3.
+ * Saves the memory of the domain in a file, and stops it. Since 0.0.3.
  */
 int virDomainSave(virDomainPtr domain, const char *to);
 
@@ -1924,8 +1923,7 @@ int virConnectNumOfDefinedDomains(virConnectPtr conn);
 int virDomainAttachDevice(virDomainPtr domain, const char *xml);
 
 /**
- * Writes the memory of the guest into a file. Not supported: dumps: virt-core has none yet. Since
- * 0.1.9.
+ * Writes the memory of the guest into a file. Since 0.1.9.
  */
 int virDomainCoreDump(virDomainPtr domain, const char *to, unsigned int flags);
 
@@ -1974,13 +1972,14 @@ int virDomainSetSchedulerParameters(virDomainPtr domain, virTypedParameterPtr pa
 virConnectPtr virDomainGetConnect(virDomainPtr domain);
 
 /**
- * What a disk read and wrote. Not supported: statistics: virt-core has none yet. Since 0.3.2.
+ * What a disk read and wrote. Not supported: statistics: virt-core has them, and no body gives them
+ * to C yet. Since 0.3.2.
  */
 int virDomainBlockStats(virDomainPtr dom, const char *disk, virDomainBlockStatsPtr stats, size_t size);
 
 /**
- * What an interface sent and received. Not supported: statistics: virt-core has none yet. Since
- * 0.3.2.
+ * What an interface sent and received. Not supported: statistics: virt-core has them, and no body
+ * gives them to C yet. Since 0.3.2.
  */
 int virDomainInterfaceStats(virDomainPtr dom, const char *device, virDomainInterfaceStatsPtr stats, size_t size);
 
@@ -2024,8 +2023,7 @@ virDomainPtr virDomainCreateXML(virConnectPtr conn, const char *xmlDesc, unsigne
 int virDomainRef(virDomainPtr domain);
 
 /**
- * The security label of the guest. Not supported: security labels: virt-core has none yet. Since
- * 0.6.1.
+ * The security label of the guest. Since 0.6.1.
  */
 int virDomainGetSecurityLabel(virDomainPtr domain, virSecurityLabelPtr seclabel);
 
@@ -2057,7 +2055,8 @@ int virDomainIsActive(virDomainPtr dom);
 int virDomainIsPersistent(virDomainPtr dom);
 
 /**
- * What the guest says of its memory. Not supported: statistics: virt-core has none yet. Since 0.7.5.
+ * What the guest says of its memory. Not supported: statistics: virt-core has them, and no body
+ * gives them to C yet. Since 0.7.5.
  */
 int virDomainMemoryStats(virDomainPtr dom, virDomainMemoryStatPtr stats, unsigned int nr_stats, unsigned int flags);
 
@@ -2098,14 +2097,12 @@ int virConnectDomainEventRegisterAny(virConnectPtr conn, virDomainPtr dom, int e
 int virDomainHasManagedSaveImage(virDomainPtr dom, unsigned int flags);
 
 /**
- * Saves the memory of the domain, for its next start. Not supported: save images: virt-core has none
- * yet. Since 0.8.0.
+ * Saves the memory of the domain, for its next start. Since 0.8.0.
  */
 int virDomainManagedSave(virDomainPtr dom, unsigned int flags);
 
 /**
- * Forgets the saved memory of the domain. Not supported: save images: virt-core has none yet. Since
- * 0.8.0.
+ * Forgets the saved memory of the domain. Since 0.8.0.
  */
 int virDomainManagedSaveRemove(virDomainPtr dom, unsigned int flags);
 
@@ -2121,7 +2118,8 @@ int virDomainMigrateSetMaxDowntime(virDomainPtr domain, unsigned long long downt
 int virDomainUpdateDeviceFlags(virDomainPtr domain, const char *xml, unsigned int flags);
 
 /**
- * The sizes of a disk. Not supported: statistics: virt-core has none yet. Since 0.8.1.
+ * The sizes of a disk. Not supported: statistics: virt-core has them, and no body gives them to C
+ * yet. Since 0.8.1.
  */
 int virDomainGetBlockInfo(virDomainPtr dom, const char *disk, virDomainBlockInfoPtr info, unsigned int flags);
 
@@ -2275,25 +2273,22 @@ int virDomainDestroyFlags(virDomainPtr domain, unsigned int flags);
 int virDomainGetBlockJobInfo(virDomainPtr dom, const char *disk, virDomainBlockJobInfoPtr info, unsigned int flags);
 
 /**
- * Lets a saved domain go on, with another XML. Not supported: save images: virt-core has none yet.
- * Since 0.9.4.
+ * Lets a saved domain go on, with another XML. Since 0.9.4.
  */
 int virDomainRestoreFlags(virConnectPtr conn, const char *from, const char *dxml, unsigned int flags);
 
 /**
- * Saves the memory of the domain in a file, with another XML. Not supported: save images: virt-core
- * has none yet. Since 0.9.4.
+ * Saves the memory of the domain in a file, with another XML. Since 0.9.4.
  */
 int virDomainSaveFlags(virDomainPtr domain, const char *to, const char *dxml, unsigned int flags);
 
 /**
- * Changes the XML in a saved file. Not supported: save images: virt-core has none yet. Since 0.9.4.
+ * Changes the XML in a saved file. Since 0.9.4.
  */
 int virDomainSaveImageDefineXML(virConnectPtr conn, const char *file, const char *dxml, unsigned int flags);
 
 /**
- * The XML in a saved file. The caller frees the answer with free(). Not supported: save images:
- * virt-core has none yet. Since 0.9.4.
+ * The XML in a saved file. The caller frees the answer with free(). Since 0.9.4.
  */
 char *virDomainSaveImageGetXMLDesc(virConnectPtr conn, const char *file, unsigned int flags);
 
@@ -2304,8 +2299,8 @@ char *virDomainSaveImageGetXMLDesc(virConnectPtr conn, const char *file, unsigne
 int virDomainUndefineFlags(virDomainPtr domain, unsigned int flags);
 
 /**
- * What a disk read and wrote, as parameters. Not supported: statistics: virt-core has none yet.
- * Since 0.9.5.
+ * What a disk read and wrote, as parameters. Not supported: statistics: virt-core has them, and no
+ * body gives them to C yet. Since 0.9.5.
  */
 int virDomainBlockStatsFlags(virDomainPtr dom, const char *disk, virTypedParameterPtr params, int *nparams, unsigned int flags);
 
@@ -2374,7 +2369,7 @@ int virDomainBlockRebase(virDomainPtr dom, const char *disk, const char *base, u
 
 /**
  * What each of the host's processors did for the guest. Not supported: statistics: virt-core has
- * none yet. Since 0.9.10.
+ * them, and no body gives them to C yet. Since 0.9.10.
  */
 int virDomainGetCPUStats(virDomainPtr domain, virTypedParameterPtr params, unsigned int nparams, int start_cpu, unsigned int ncpus, unsigned int flags);
 
@@ -2429,8 +2424,7 @@ int virDomainGetEmulatorPinInfo(virDomainPtr domain, unsigned char *cpumaps, int
 char *virDomainGetHostname(virDomainPtr domain, unsigned int flags);
 
 /**
- * The security labels of the guest. Not supported: security labels: virt-core has none yet. Since
- * 0.10.0.
+ * The security labels of the guest. Since 0.10.0.
  */
 int virDomainGetSecurityLabelList(virDomainPtr domain, virSecurityLabelPtr *seclabels);
 
@@ -2509,8 +2503,7 @@ virDomainPtr virDomainCreateXMLWithFiles(virConnectPtr conn, const char *xmlDesc
 int virDomainSetMemoryStatsPeriod(virDomainPtr domain, int period, unsigned int flags);
 
 /**
- * Writes the memory of the guest into a file of this format. Not supported: dumps: virt-core has
- * none yet. Since 1.2.3.
+ * Writes the memory of the guest into a file of this format. Since 1.2.3.
  */
 int virDomainCoreDumpWithFormat(virDomainPtr domain, const char *to, unsigned int dumpformat, unsigned int flags);
 
@@ -2542,7 +2535,8 @@ int virDomainSetTime(virDomainPtr dom, long long seconds, unsigned int nseconds,
 char *virConnectGetDomainCapabilities(virConnectPtr conn, const char *emulatorbin, const char *arch, const char *machine, const char *virttype, unsigned int flags);
 
 /**
- * Statistics of all domains. Not supported: statistics: virt-core has none yet. Since 1.2.8.
+ * Statistics of all domains. Not supported: statistics: virt-core has them, and no body gives them
+ * to C yet. Since 1.2.8.
  */
 int virConnectGetAllDomainStats(virConnectPtr conn, unsigned int stats, virDomainStatsRecordPtr **retStats, unsigned int flags);
 
@@ -2552,7 +2546,8 @@ int virConnectGetAllDomainStats(virConnectPtr conn, unsigned int stats, virDomai
 int virDomainBlockCopy(virDomainPtr dom, const char *disk, const char *destxml, virTypedParameterPtr params, int nparams, unsigned int flags);
 
 /**
- * Statistics of these domains. Not supported: statistics: virt-core has none yet. Since 1.2.8.
+ * Statistics of these domains. Not supported: statistics: virt-core has them, and no body gives them
+ * to C yet. Since 1.2.8.
  */
 int virDomainListGetStats(virDomainPtr *doms, unsigned int stats, virDomainStatsRecordPtr **retStats, unsigned int flags);
 
@@ -2678,14 +2673,12 @@ int virDomainSetBlockThreshold(virDomainPtr domain, const char *dev, unsigned lo
 int virDomainSetVcpu(virDomainPtr domain, const char *vcpumap, int state, unsigned int flags);
 
 /**
- * Changes the XML of the saved domain. Not supported: save images: virt-core has none yet. Since
- * 3.7.0.
+ * Changes the XML of the saved domain. Since 3.7.0.
  */
 int virDomainManagedSaveDefineXML(virDomainPtr domain, const char *dxml, unsigned int flags);
 
 /**
- * The XML of the saved domain. The caller frees the answer with free(). Not supported: save images:
- * virt-core has none yet. Since 3.7.0.
+ * The XML of the saved domain. The caller frees the answer with free(). Since 3.7.0.
  */
 char *virDomainManagedSaveGetXMLDesc(virDomainPtr domain, unsigned int flags);
 
@@ -2708,7 +2701,7 @@ int virDomainDetachDeviceAlias(virDomainPtr domain, const char *alias, unsigned 
 
 /**
  * The guest's measurement and policy. The caller frees params with virTypedParamsFree(). Not
- * supported: security labels: virt-core has none yet. Since 4.5.0.
+ * supported: launch security: virt-core has none yet. Since 4.5.0.
  */
 int virDomainGetLaunchSecurityInfo(virDomainPtr domain, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 
@@ -2754,8 +2747,7 @@ int virDomainAuthorizedSSHKeysGet(virDomainPtr domain, const char *user, char **
 int virDomainAuthorizedSSHKeysSet(virDomainPtr domain, const char *user, const char **keys, unsigned int nkeys, unsigned int flags);
 
 /**
- * What there is to warn of. The caller frees each of msgs and the list with free(). Not supported:
- * statistics: virt-core has none yet. Since 7.1.0.
+ * What there is to warn of. The caller frees each of msgs and the list with free(). Since 7.1.0.
  */
 int virDomainGetMessages(virDomainPtr domain, char ***msgs, unsigned int flags);
 
@@ -2766,20 +2758,20 @@ int virDomainGetMessages(virDomainPtr domain, char ***msgs, unsigned int flags);
 int virDomainStartDirtyRateCalc(virDomainPtr domain, int seconds, unsigned int flags);
 
 /**
- * Gives the guest a secret before it runs. Not supported: security labels: virt-core has none yet.
+ * Gives the guest a secret before it runs. Not supported: launch security: virt-core has none yet.
  * Since 8.0.0.
  */
 int virDomainSetLaunchSecurityState(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 
 /**
- * Lets a saved domain go on, as the parameters say. Not supported: save images: virt-core has none
- * yet. Since 8.4.0.
+ * Lets a saved domain go on, as the parameters say. Not supported: saving by parameters: virt-core
+ * takes a path and XML. Since 8.4.0.
  */
 int virDomainRestoreParams(virConnectPtr conn, virTypedParameterPtr params, int nparams, unsigned int flags);
 
 /**
- * Saves the memory of the domain, as the parameters say. Not supported: save images: virt-core has
- * none yet. Since 8.4.0.
+ * Saves the memory of the domain, as the parameters say. Not supported: saving by parameters:
+ * virt-core takes a path and XML. Since 8.4.0.
  */
 int virDomainSaveParams(virDomainPtr domain, virTypedParameterPtr params, int nparams, unsigned int flags);
 

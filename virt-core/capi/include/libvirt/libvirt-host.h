@@ -310,8 +310,7 @@ virConnectPtr virConnectOpenAuth(const char *name, virConnectAuthPtr auth, unsig
 int virConnectRef(virConnectPtr conn);
 
 /**
- * The security model of the host. Not supported: security labels: virt-core has none yet. Since
- * 0.6.1.
+ * The security model of the host. Since 0.6.1.
  */
 int virNodeGetSecurityModel(virConnectPtr conn, virSecurityModelPtr secmodel);
 
@@ -438,7 +437,7 @@ int virConnectCompareHypervisorCPU(virConnectPtr conn, const char *emulator, con
 
 /**
  * What the host can encrypt. The caller frees params with virTypedParamsFree(). Not supported:
- * security labels: virt-core has none yet. Since 4.5.0.
+ * launch security: virt-core has none yet. Since 4.5.0.
  */
 int virNodeGetSEVInfo(virConnectPtr conn, virTypedParameterPtr *params, int *nparams, unsigned int flags);
 

@@ -125,11 +125,9 @@ unsafe extern "C" fn virDomainLookupByName(conn: virConnectPtr, name: *const c_c
 export!(virDomainLookupByName);
 
 unsafe extern "C" fn virDomainRestore(conn: virConnectPtr, from: *const c_char) -> c_int {
-    let _ = (conn, from);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainRestore", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Connect> = take(f, conn, "conn")?;
-        unsupported(f)
+        crate::domain_saving::virDomainRestore(take(f, conn, "conn")?, take(f, from, "from")?)
     })
 }
 export!(virDomainRestore);
@@ -143,11 +141,9 @@ unsafe extern "C" fn virDomainResume(domain: virDomainPtr) -> c_int {
 export!(virDomainResume);
 
 unsafe extern "C" fn virDomainSave(domain: virDomainPtr, to: *const c_char) -> c_int {
-    let _ = (domain, to);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSave", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_saving::virDomainSave(take(f, domain, "domain")?, take(f, to, "to")?)
     })
 }
 export!(virDomainSave);
@@ -320,11 +316,13 @@ unsafe extern "C" fn virDomainAttachDevice(domain: virDomainPtr, xml: *const c_c
 export!(virDomainAttachDevice);
 
 unsafe extern "C" fn virDomainCoreDump(domain: virDomainPtr, to: *const c_char, flags: c_uint) -> c_int {
-    let _ = (domain, to, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCoreDump", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_saving::virDomainCoreDump(
+            take(f, domain, "domain")?,
+            take(f, to, "to")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCoreDump);

@@ -174,11 +174,12 @@ unsafe extern "C" fn virDomainRef(domain: virDomainPtr) -> c_int {
 export!(virDomainRef);
 
 unsafe extern "C" fn virDomainGetSecurityLabel(domain: virDomainPtr, seclabel: virSecurityLabelPtr) -> c_int {
-    let _ = (domain, seclabel);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainGetSecurityLabel", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_security::virDomainGetSecurityLabel(
+            take(f, domain, "domain")?,
+            take(f, seclabel, "seclabel")?,
+        )
     })
 }
 export!(virDomainGetSecurityLabel);
@@ -356,21 +357,17 @@ unsafe extern "C" fn virDomainHasManagedSaveImage(dom: virDomainPtr, flags: c_ui
 export!(virDomainHasManagedSaveImage);
 
 unsafe extern "C" fn virDomainManagedSave(dom: virDomainPtr, flags: c_uint) -> c_int {
-    let _ = (dom, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainManagedSave", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, dom, "dom")?;
-        unsupported(f)
+        crate::domain_saving::virDomainManagedSave(take(f, dom, "dom")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainManagedSave);
 
 unsafe extern "C" fn virDomainManagedSaveRemove(dom: virDomainPtr, flags: c_uint) -> c_int {
-    let _ = (dom, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainManagedSaveRemove", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, dom, "dom")?;
-        unsupported(f)
+        crate::domain_saving::virDomainManagedSaveRemove(take(f, dom, "dom")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainManagedSaveRemove);

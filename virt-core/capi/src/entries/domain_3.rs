@@ -279,11 +279,14 @@ unsafe extern "C" fn virDomainRestoreFlags(
     dxml: *const c_char,
     flags: c_uint,
 ) -> c_int {
-    let _ = (conn, from, dxml, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainRestoreFlags", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Connect> = take(f, conn, "conn")?;
-        unsupported(f)
+        crate::domain_saving::virDomainRestoreFlags(
+            take(f, conn, "conn")?,
+            take(f, from, "from")?,
+            take(f, dxml, "dxml")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainRestoreFlags);
@@ -294,11 +297,14 @@ unsafe extern "C" fn virDomainSaveFlags(
     dxml: *const c_char,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, to, dxml, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSaveFlags", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_saving::virDomainSaveFlags(
+            take(f, domain, "domain")?,
+            take(f, to, "to")?,
+            take(f, dxml, "dxml")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSaveFlags);
@@ -309,11 +315,14 @@ unsafe extern "C" fn virDomainSaveImageDefineXML(
     dxml: *const c_char,
     flags: c_uint,
 ) -> c_int {
-    let _ = (conn, file, dxml, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSaveImageDefineXML", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Connect> = take(f, conn, "conn")?;
-        unsupported(f)
+        crate::domain_saving::virDomainSaveImageDefineXML(
+            take(f, conn, "conn")?,
+            take(f, file, "file")?,
+            take(f, dxml, "dxml")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSaveImageDefineXML);
@@ -323,11 +332,13 @@ unsafe extern "C" fn virDomainSaveImageGetXMLDesc(
     file: *const c_char,
     flags: c_uint,
 ) -> *mut c_char {
-    let _ = (conn, file, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSaveImageGetXMLDesc", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Connect> = take(f, conn, "conn")?;
-        unsupported(f)
+        crate::domain_saving::virDomainSaveImageGetXMLDesc(
+            take(f, conn, "conn")?,
+            take(f, file, "file")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSaveImageGetXMLDesc);

@@ -71,11 +71,12 @@ unsafe extern "C" fn virDomainGetSecurityLabelList(
     domain: virDomainPtr,
     seclabels: *mut virSecurityLabelPtr,
 ) -> c_int {
-    let _ = (domain, seclabels);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainGetSecurityLabelList", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_security::virDomainGetSecurityLabelList(
+            take(f, domain, "domain")?,
+            take(f, seclabels, "seclabels")?,
+        )
     })
 }
 export!(virDomainGetSecurityLabelList);
@@ -298,11 +299,14 @@ unsafe extern "C" fn virDomainCoreDumpWithFormat(
     dumpformat: c_uint,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, to, dumpformat, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCoreDumpWithFormat", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_saving::virDomainCoreDumpWithFormat(
+            take(f, domain, "domain")?,
+            take(f, to, "to")?,
+            take(f, dumpformat, "dumpformat")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCoreDumpWithFormat);

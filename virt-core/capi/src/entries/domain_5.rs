@@ -140,21 +140,24 @@ unsafe extern "C" fn virDomainManagedSaveDefineXML(
     dxml: *const c_char,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, dxml, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainManagedSaveDefineXML", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_saving::virDomainManagedSaveDefineXML(
+            take(f, domain, "domain")?,
+            take(f, dxml, "dxml")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainManagedSaveDefineXML);
 
 unsafe extern "C" fn virDomainManagedSaveGetXMLDesc(domain: virDomainPtr, flags: c_uint) -> *mut c_char {
-    let _ = (domain, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainManagedSaveGetXMLDesc", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_saving::virDomainManagedSaveGetXMLDesc(
+            take(f, domain, "domain")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainManagedSaveGetXMLDesc);
@@ -326,11 +329,13 @@ unsafe extern "C" fn virDomainGetMessages(
     msgs: *mut *mut *mut c_char,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, msgs, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainGetMessages", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::domain_security::virDomainGetMessages(
+            take(f, domain, "domain")?,
+            take(f, msgs, "msgs")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainGetMessages);

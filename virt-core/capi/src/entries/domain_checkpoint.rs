@@ -13,61 +13,56 @@ unsafe extern "C" fn virDomainCheckpointCreateXML(
     xmlDesc: *const c_char,
     flags: c_uint,
 ) -> virDomainCheckpointPtr {
-    let _ = (domain, xmlDesc, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointCreateXML", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointCreateXML(
+            take(f, domain, "domain")?,
+            take(f, xmlDesc, "xmlDesc")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCheckpointCreateXML);
 
 unsafe extern "C" fn virDomainCheckpointDelete(checkpoint: virDomainCheckpointPtr, flags: c_uint) -> c_int {
-    let _ = (checkpoint, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointDelete", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointDelete(
+            take(f, checkpoint, "checkpoint")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCheckpointDelete);
 
 unsafe extern "C" fn virDomainCheckpointFree(checkpoint: virDomainCheckpointPtr) -> c_int {
-    let _ = (checkpoint,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointFree", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointFree(take(f, checkpoint, "checkpoint")?)
     })
 }
 export!(virDomainCheckpointFree);
 
 unsafe extern "C" fn virDomainCheckpointGetConnect(checkpoint: virDomainCheckpointPtr) -> virConnectPtr {
-    let _ = (checkpoint,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointGetConnect", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointGetConnect(take(f, checkpoint, "checkpoint")?)
     })
 }
 export!(virDomainCheckpointGetConnect);
 
 unsafe extern "C" fn virDomainCheckpointGetDomain(checkpoint: virDomainCheckpointPtr) -> virDomainPtr {
-    let _ = (checkpoint,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointGetDomain", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointGetDomain(take(f, checkpoint, "checkpoint")?)
     })
 }
 export!(virDomainCheckpointGetDomain);
 
 unsafe extern "C" fn virDomainCheckpointGetName(checkpoint: virDomainCheckpointPtr) -> *const c_char {
-    let _ = (checkpoint,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointGetName", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointGetName(take(f, checkpoint, "checkpoint")?)
     })
 }
 export!(virDomainCheckpointGetName);
@@ -76,11 +71,12 @@ unsafe extern "C" fn virDomainCheckpointGetParent(
     checkpoint: virDomainCheckpointPtr,
     flags: c_uint,
 ) -> virDomainCheckpointPtr {
-    let _ = (checkpoint, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointGetParent", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointGetParent(
+            take(f, checkpoint, "checkpoint")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCheckpointGetParent);
@@ -89,11 +85,12 @@ unsafe extern "C" fn virDomainCheckpointGetXMLDesc(
     checkpoint: virDomainCheckpointPtr,
     flags: c_uint,
 ) -> *mut c_char {
-    let _ = (checkpoint, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointGetXMLDesc", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointGetXMLDesc(
+            take(f, checkpoint, "checkpoint")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCheckpointGetXMLDesc);
@@ -103,11 +100,13 @@ unsafe extern "C" fn virDomainCheckpointListAllChildren(
     children: *mut *mut virDomainCheckpointPtr,
     flags: c_uint,
 ) -> c_int {
-    let _ = (checkpoint, children, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointListAllChildren", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointListAllChildren(
+            take(f, checkpoint, "checkpoint")?,
+            take(f, children, "children")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCheckpointListAllChildren);
@@ -117,21 +116,21 @@ unsafe extern "C" fn virDomainCheckpointLookupByName(
     name: *const c_char,
     flags: c_uint,
 ) -> virDomainCheckpointPtr {
-    let _ = (domain, name, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointLookupByName", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointLookupByName(
+            take(f, domain, "domain")?,
+            take(f, name, "name")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainCheckpointLookupByName);
 
 unsafe extern "C" fn virDomainCheckpointRef(checkpoint: virDomainCheckpointPtr) -> c_int {
-    let _ = (checkpoint,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainCheckpointRef", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::DomainCheckpoint> = take(f, checkpoint, "checkpoint")?;
-        unsupported(f)
+        crate::checkpoint::virDomainCheckpointRef(take(f, checkpoint, "checkpoint")?)
     })
 }
 export!(virDomainCheckpointRef);
@@ -141,11 +140,13 @@ unsafe extern "C" fn virDomainListAllCheckpoints(
     checkpoints: *mut *mut virDomainCheckpointPtr,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, checkpoints, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainListAllCheckpoints", ErrorDomain::DOMAIN_CHECKPOINT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::checkpoint::virDomainListAllCheckpoints(
+            take(f, domain, "domain")?,
+            take(f, checkpoints, "checkpoints")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainListAllCheckpoints);

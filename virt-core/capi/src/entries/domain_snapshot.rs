@@ -9,21 +9,17 @@ use crate::runtime::*;
 use crate::types::*;
 
 unsafe extern "C" fn virDomainHasCurrentSnapshot(domain: virDomainPtr, flags: c_uint) -> c_int {
-    let _ = (domain, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainHasCurrentSnapshot", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::snapshot::virDomainHasCurrentSnapshot(take(f, domain, "domain")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainHasCurrentSnapshot);
 
 unsafe extern "C" fn virDomainRevertToSnapshot(snapshot: virDomainSnapshotPtr, flags: c_uint) -> c_int {
-    let _ = (snapshot, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainRevertToSnapshot", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainRevertToSnapshot(take(f, snapshot, "snapshot")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainRevertToSnapshot);
@@ -33,41 +29,37 @@ unsafe extern "C" fn virDomainSnapshotCreateXML(
     xmlDesc: *const c_char,
     flags: c_uint,
 ) -> virDomainSnapshotPtr {
-    let _ = (domain, xmlDesc, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotCreateXML", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotCreateXML(
+            take(f, domain, "domain")?,
+            take(f, xmlDesc, "xmlDesc")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSnapshotCreateXML);
 
 unsafe extern "C" fn virDomainSnapshotCurrent(domain: virDomainPtr, flags: c_uint) -> virDomainSnapshotPtr {
-    let _ = (domain, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotCurrent", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotCurrent(take(f, domain, "domain")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainSnapshotCurrent);
 
 unsafe extern "C" fn virDomainSnapshotDelete(snapshot: virDomainSnapshotPtr, flags: c_uint) -> c_int {
-    let _ = (snapshot, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotDelete", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotDelete(take(f, snapshot, "snapshot")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainSnapshotDelete);
 
 unsafe extern "C" fn virDomainSnapshotFree(snapshot: virDomainSnapshotPtr) -> c_int {
-    let _ = (snapshot,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotFree", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotFree(take(f, snapshot, "snapshot")?)
     })
 }
 export!(virDomainSnapshotFree);
@@ -76,11 +68,9 @@ unsafe extern "C" fn virDomainSnapshotGetXMLDesc(
     snapshot: virDomainSnapshotPtr,
     flags: c_uint,
 ) -> *mut c_char {
-    let _ = (snapshot, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotGetXMLDesc", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotGetXMLDesc(take(f, snapshot, "snapshot")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainSnapshotGetXMLDesc);
@@ -91,11 +81,14 @@ unsafe extern "C" fn virDomainSnapshotListNames(
     nameslen: c_int,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, names, nameslen, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotListNames", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotListNames(
+            take(f, domain, "domain")?,
+            take(f, names, "names")?,
+            take(f, nameslen, "nameslen")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSnapshotListNames);
@@ -105,51 +98,45 @@ unsafe extern "C" fn virDomainSnapshotLookupByName(
     name: *const c_char,
     flags: c_uint,
 ) -> virDomainSnapshotPtr {
-    let _ = (domain, name, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotLookupByName", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotLookupByName(
+            take(f, domain, "domain")?,
+            take(f, name, "name")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSnapshotLookupByName);
 
 unsafe extern "C" fn virDomainSnapshotNum(domain: virDomainPtr, flags: c_uint) -> c_int {
-    let _ = (domain, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotNum", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotNum(take(f, domain, "domain")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainSnapshotNum);
 
 unsafe extern "C" fn virDomainSnapshotGetConnect(snapshot: virDomainSnapshotPtr) -> virConnectPtr {
-    let _ = (snapshot,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotGetConnect", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotGetConnect(take(f, snapshot, "snapshot")?)
     })
 }
 export!(virDomainSnapshotGetConnect);
 
 unsafe extern "C" fn virDomainSnapshotGetDomain(snapshot: virDomainSnapshotPtr) -> virDomainPtr {
-    let _ = (snapshot,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotGetDomain", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotGetDomain(take(f, snapshot, "snapshot")?)
     })
 }
 export!(virDomainSnapshotGetDomain);
 
 unsafe extern "C" fn virDomainSnapshotGetName(snapshot: virDomainSnapshotPtr) -> *const c_char {
-    let _ = (snapshot,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotGetName", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotGetName(take(f, snapshot, "snapshot")?)
     })
 }
 export!(virDomainSnapshotGetName);
@@ -158,11 +145,9 @@ unsafe extern "C" fn virDomainSnapshotGetParent(
     snapshot: virDomainSnapshotPtr,
     flags: c_uint,
 ) -> virDomainSnapshotPtr {
-    let _ = (snapshot, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotGetParent", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotGetParent(take(f, snapshot, "snapshot")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainSnapshotGetParent);
@@ -173,21 +158,25 @@ unsafe extern "C" fn virDomainSnapshotListChildrenNames(
     nameslen: c_int,
     flags: c_uint,
 ) -> c_int {
-    let _ = (snapshot, names, nameslen, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotListChildrenNames", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotListChildrenNames(
+            take(f, snapshot, "snapshot")?,
+            take(f, names, "names")?,
+            take(f, nameslen, "nameslen")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSnapshotListChildrenNames);
 
 unsafe extern "C" fn virDomainSnapshotNumChildren(snapshot: virDomainSnapshotPtr, flags: c_uint) -> c_int {
-    let _ = (snapshot, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotNumChildren", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotNumChildren(
+            take(f, snapshot, "snapshot")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSnapshotNumChildren);
@@ -197,31 +186,32 @@ unsafe extern "C" fn virDomainListAllSnapshots(
     snaps: *mut *mut virDomainSnapshotPtr,
     flags: c_uint,
 ) -> c_int {
-    let _ = (domain, snaps, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainListAllSnapshots", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::Domain> = take(f, domain, "domain")?;
-        unsupported(f)
+        crate::snapshot::virDomainListAllSnapshots(
+            take(f, domain, "domain")?,
+            take(f, snaps, "snaps")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainListAllSnapshots);
 
 unsafe extern "C" fn virDomainSnapshotHasMetadata(snapshot: virDomainSnapshotPtr, flags: c_uint) -> c_int {
-    let _ = (snapshot, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotHasMetadata", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotHasMetadata(
+            take(f, snapshot, "snapshot")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSnapshotHasMetadata);
 
 unsafe extern "C" fn virDomainSnapshotIsCurrent(snapshot: virDomainSnapshotPtr, flags: c_uint) -> c_int {
-    let _ = (snapshot, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotIsCurrent", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotIsCurrent(take(f, snapshot, "snapshot")?, take(f, flags, "flags")?)
     })
 }
 export!(virDomainSnapshotIsCurrent);
@@ -231,21 +221,21 @@ unsafe extern "C" fn virDomainSnapshotListAllChildren(
     snaps: *mut *mut virDomainSnapshotPtr,
     flags: c_uint,
 ) -> c_int {
-    let _ = (snapshot, snaps, flags);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotListAllChildren", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotListAllChildren(
+            take(f, snapshot, "snapshot")?,
+            take(f, snaps, "snaps")?,
+            take(f, flags, "flags")?,
+        )
     })
 }
 export!(virDomainSnapshotListAllChildren);
 
 unsafe extern "C" fn virDomainSnapshotRef(snapshot: virDomainSnapshotPtr) -> c_int {
-    let _ = (snapshot,);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virDomainSnapshotRef", ErrorDomain::DOMAIN_SNAPSHOT), |f| unsafe {
-        let _: &Object<kind::DomainSnapshot> = take(f, snapshot, "snapshot")?;
-        unsupported(f)
+        crate::snapshot::virDomainSnapshotRef(take(f, snapshot, "snapshot")?)
     })
 }
 export!(virDomainSnapshotRef);

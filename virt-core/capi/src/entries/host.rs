@@ -158,11 +158,12 @@ unsafe extern "C" fn virConnectRef(conn: virConnectPtr) -> c_int {
 export!(virConnectRef);
 
 unsafe extern "C" fn virNodeGetSecurityModel(conn: virConnectPtr, secmodel: virSecurityModelPtr) -> c_int {
-    let _ = (conn, secmodel);
     // SAFETY: the caller keeps to the prototype.
     enter(Function::new("virNodeGetSecurityModel", ErrorDomain::DOMAIN), |f| unsafe {
-        let _: &Object<kind::Connect> = take(f, conn, "conn")?;
-        unsupported(f)
+        crate::domain_security::virNodeGetSecurityModel(
+            take(f, conn, "conn")?,
+            take(f, secmodel, "secmodel")?,
+        )
     })
 }
 export!(virNodeGetSecurityModel);

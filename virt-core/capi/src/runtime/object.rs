@@ -162,8 +162,6 @@ pub(crate) mod kind {
         )*};
     }
     absent! {
-        DomainCheckpoint = _virDomainCheckpoint, 0x7613_C001, INVALID_DOMAIN_CHECKPOINT;
-        DomainSnapshot = _virDomainSnapshot, 0x7613_C002, INVALID_DOMAIN_SNAPSHOT;
         Interface = _virInterface, 0x7613_C003, INVALID_INTERFACE;
         NWFilter = _virNWFilter, 0x7613_C004, INVALID_NWFILTER;
         NWFilterBinding = _virNWFilterBinding, 0x7613_C005, INVALID_NWFILTER_BINDING;
