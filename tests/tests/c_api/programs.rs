@@ -9,7 +9,8 @@ use virt_tests::skip;
 use crate::support::{self, Language, Side, compile, said, with};
 
 /// Those that say the same on `test:///default` with either library.
-const SAME: [&str; 9] = ["auth", "hello", "life", "list", "loop", "parameters", "rest", "streams", "threads"];
+const SAME: [&str; 10] =
+    ["auth", "hello", "life", "list", "loop", "moments", "parameters", "rest", "streams", "threads"];
 
 /// Those that ask for what libvirt's test driver cannot do, or of other drivers; `{root}` is a directory of the program's.
 /// What they say stands beside them.
