@@ -18,6 +18,10 @@ const EXCEPTIONS: &[(Applies, &str)] = &[
         "libvirt keeps the type of a source that says nothing else, does not write the source, and takes a drive without one \
          for a file's",
     ),
+    (
+        |text| text.contains("<shmem ") && text.contains("<size unit='M'>0</size>"),
+        "libvirt writes a size below 1 MiB as 0, and takes 0 for none",
+    ),
 ];
 
 /// Whether the attributes of a disk say that something is put into it that is no file.

@@ -7,17 +7,14 @@ use crate::xml::{About, Element, Fields, Kind, Plain, Reader, Result, Shape, Wri
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub u64);
 
-/// A size in MiB, the text of an element. Read in any unit (`unit='GiB'`, MiB by default, rounded up), written in MiB.
+/// A size in MiB, the text of an element. Read in any unit (`unit='GiB'`, bytes by default, rounded down), written in MiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mib(pub u64);
 
-/// Sizes are signed to the kernel.
-const LIMIT: u64 = i64::MAX as u64;
-
 const UNIT: &str = "unit";
 
-/// The number in the element under `reader`, in bytes; `bare` is the unit where none is written.
-fn read_scaled(reader: &Reader<'_, '_>, bare: u64) -> Result<u64> {
+/// The number in the element under `reader`, in bytes, `limit` at most; without a unit it counts bytes.
+fn read_scaled(reader: &Reader<'_, '_>, limit: u64) -> Result<u64> {
     let text = reader.own_text();
     let number: u64 = crate::xml::Value::parse(&text).map_err(|_| {
         match reader.name() {
@@ -26,14 +23,14 @@ fn read_scaled(reader: &Reader<'_, '_>, bare: u64) -> Result<u64> {
             name => reader.refuse(format!("Invalid value '{text}' for element or attribute './{name}'")),
         }
     })?;
-    scale(number, reader.attr_text(UNIT), bare, LIMIT).map_err(|error| reader.place(error))
+    scale(number, reader.attr_text(UNIT), 1, limit).map_err(|error| reader.place(error))
 }
 
 macro_rules! scaled {
-    ($($type:ident $written:literal $factor:expr;)*) => {$(
+    ($($type:ident $written:literal $factor:literal, $limit:expr;)*) => {$(
         impl Fields for $type {
             fn read(reader: &Reader<'_, '_>) -> Result<Self> {
-                Ok(Self(read_scaled(reader, $factor)?.div_ceil($factor)))
+                Ok(Self(read_scaled(reader, $limit)? / $factor))
             }
             fn write_attrs(&self, writer: &mut Writer) {
                 writer.attr_text(UNIT, $written);
@@ -44,7 +41,7 @@ macro_rules! scaled {
             fn describe(_: Option<&Self>, shape: &mut Shape) {
                 super::describe_scaled(
                     shape,
-                    const { &About::value(Kind::Amount, concat!("A size; in ", $written, " without a unit.")) },
+                    const { &About::value(Kind::Amount, "A size; in bytes without a unit.") },
                 );
             }
         }
@@ -55,6 +52,35 @@ macro_rules! scaled {
     )*};
 }
 scaled! {
-    Bytes "bytes" 1;
-    Mib "M" 1024 * 1024;
+    // The sizes of files are signed to the kernel.
+    Bytes "bytes" 1, i64::MAX as u64;
+    Mib "M" 1_048_576, u64::MAX;
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::SharedMemory;
+    use crate::xml::{self, FormatOptions, ParseOptions};
+
+    #[test]
+    fn memory_that_guests_share_is_told_in_whole_mebibytes() {
+        // As libvirt 11.3 writes them.
+        for (given, written) in [
+            (" unit='KiB'>9007199254740991", Some("8796093022207")),
+            (" unit='M'>8796093022208", Some("8796093022208")),
+            (" unit='KiB'>1025", Some("1")),
+            (">1048576", Some("1")),
+            (">4", Some("0")),
+            (" unit='M'>0", None),
+        ] {
+            let text = format!("<shmem name='a'><size{given}</size></shmem>");
+            let memory: SharedMemory = xml::from_str(&text, &ParseOptions::default()).unwrap();
+            let text = xml::to_string(&memory, FormatOptions::default());
+            let size = text.split_once("<size unit='M'>").and_then(|(_, rest)| rest.split_once('<'));
+            assert_eq!(size.map(|(size, _)| size), written, "{given}");
+        }
+        let text = "<shmem name='a'><size unit='EiB'>16</size></shmem>";
+        let refused = xml::from_str::<SharedMemory>(text, &ParseOptions::default()).unwrap_err();
+        assert_eq!(refused.to_string(), "numerical overflow: value too large: 16EiB");
+    }
 }

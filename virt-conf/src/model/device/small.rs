@@ -169,6 +169,11 @@ impl SharedMemory {
         if self.msi.is_some() && self.server.is_none() {
             return Err(reader.refuse("msi option is only supported with a server"));
         }
+        // Nothing is no size; less than a MiB is one, if none that a guest can have.
+        let is_zero = |size: Reader<'_, '_>| size.own_text().trim().parse() == Ok(0_u64);
+        if reader.first("size").is_some_and(is_zero) {
+            self.size = None;
+        }
         Ok(())
     }
 }
