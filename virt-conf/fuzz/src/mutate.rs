@@ -24,6 +24,27 @@ pub fn document(
     libfuzzer_sys::fuzzer_mutate(data, size, max_size)
 }
 
+/// The same for whoever draws by himself: from one generator follow the same inputs on every machine, which libFuzzer, as it goes
+/// by what an input reaches, does not give.
+pub fn drawn(kind: Option<&'static Kind>, from: &[u8], rng: &mut Rng) -> Vec<u8> {
+    if rng.u8(..4) > 0
+        && let Ok(text) = std::str::from_utf8(from)
+        && let Some(new) = shaped(kind, text, rng)
+    {
+        return new.into_bytes();
+    }
+    let mut new = from.to_vec();
+    for _ in 0..=rng.u8(..4) {
+        let at = rng.usize(..=new.len());
+        match (new.get_mut(at), rng.u8(..3)) {
+            (Some(_), 0) => drop(new.remove(at)),
+            (Some(byte), 1) => *byte = rng.u8(..),
+            _ => new.insert(at, rng.u8(..)),
+        }
+    }
+    new
+}
+
 /// The document with one to four changes; a new one when it is none.
 fn shaped(kind: Option<&'static Kind>, text: &str, rng: &mut Rng) -> Option<String> {
     let kind = kind.or_else(|| kind_of(text).ok())?;

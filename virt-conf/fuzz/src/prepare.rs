@@ -5,12 +5,16 @@ use std::path::Path;
 use virt_conf::document::KINDS;
 use virt_conf_generate::{Manner, Rng, begin, grow, words};
 
-use crate::target;
+use crate::{mutate, target};
 
 /// How many seeds a kind has.
 const SEEDS: u64 = 24;
 
-/// Writes seeds and a dictionary to the directory that `VIRT_FUZZ_PREPARE` names, where it names one, and ends the program.
+/// The longest input that is drawn, in bytes.
+const LONGEST: usize = 16 << 10;
+
+/// Writes seeds and a dictionary to the directory that `VIRT_FUZZ_PREPARE` names, where it names one, and ends the program. With
+/// `VIRT_FUZZ_DRAW`, a number, there are as many inputs beside the seeds, drawn from them.
 ///
 /// # Panics
 ///
@@ -33,14 +37,26 @@ fn into(directory: &Path) -> std::io::Result<()> {
     std::fs::write(directory.join("dictionary"), dictionary)?;
     let seeds = directory.join("seeds");
     std::fs::create_dir_all(&seeds)?;
+    let drawn = std::env::var("VIRT_FUZZ_DRAW").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
     for kind in kinds {
+        let mut inputs = Vec::new();
         for seed in 0..SEEDS {
             let mut rng = Rng::with_seed(seed);
             let steps: Vec<u64> = (0..seed * 4).map(|_| rng.u64(..)).collect();
             if let Some(tree) = begin(kind) {
-                let tree = grow(kind, tree, &steps, Manner::Tame);
-                std::fs::write(seeds.join(format!("{}-{seed}", kind.model)), tree.to_xml())?;
+                inputs.push(grow(kind, tree, &steps, Manner::Tame).to_xml().into_bytes());
             }
+        }
+        let mut rng = Rng::with_seed(SEEDS);
+        for _ in 0..drawn {
+            let Some(from) = rng.choice(&inputs) else { break };
+            let input = mutate::drawn(Some(kind), from, &mut rng);
+            if input.len() <= LONGEST {
+                inputs.push(input);
+            }
+        }
+        for (number, input) in inputs.iter().enumerate() {
+            std::fs::write(seeds.join(format!("{}-{number:05}", kind.model)), input)?;
         }
     }
     Ok(())
