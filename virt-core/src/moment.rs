@@ -165,6 +165,11 @@ impl Domain {
         Ok(Snapshot::new(self, &found.name))
     }
 
+    /// A handle of a snapshot that a list shows, gone or not.
+    pub fn snapshot_of(&self, summary: &MomentSummary) -> Snapshot {
+        Snapshot::new(self, &summary.name)
+    }
+
     /// The snapshot that it goes on from.
     ///
     /// # Errors
@@ -202,6 +207,11 @@ impl Domain {
     pub fn checkpoint(&self, name: &str) -> Result<Checkpoint> {
         let found = ask!(self, checkpoints, lookup(name.to_owned()))?;
         Ok(Checkpoint::new(self, &found.name))
+    }
+
+    /// A handle of a checkpoint that a list shows, gone or not.
+    pub fn checkpoint_of(&self, summary: &MomentSummary) -> Checkpoint {
+        Checkpoint::new(self, &summary.name)
     }
 
     /// Makes a checkpoint.

@@ -36,10 +36,9 @@ impl DomainCheckpoint {
     }
 }
 
-/// Those of a list that are still there.
+/// Those of a list.
 fn found(domain: &Object<Domain>, list: &[MomentSummary]) -> Vec<Reference<DomainCheckpoint>> {
-    let known = list.iter().filter_map(|entry| domain.domain.checkpoint(&entry.name).ok());
-    known.map(|moment| DomainCheckpoint::new(domain, moment)).collect()
+    list.iter().map(|entry| DomainCheckpoint::new(domain, domain.domain.checkpoint_of(entry))).collect()
 }
 
 pub(crate) fn virDomainCheckpointCreateXML(

@@ -36,10 +36,9 @@ impl DomainSnapshot {
     }
 }
 
-/// Those of a list that are still there.
+/// Those of a list.
 fn found(domain: &Object<Domain>, list: &[MomentSummary]) -> Vec<Reference<DomainSnapshot>> {
-    let known = list.iter().filter_map(|entry| domain.domain.snapshot(&entry.name).ok());
-    known.map(|moment| DomainSnapshot::new(domain, moment)).collect()
+    list.iter().map(|entry| DomainSnapshot::new(domain, domain.domain.snapshot_of(entry))).collect()
 }
 
 pub(crate) fn virDomainSnapshotCreateXML(
