@@ -4,7 +4,7 @@ use crate::{abi_data, abi_flags};
 
 abi_data! {
     /// A snapshot or a checkpoint in a list.
-    #[derive(Clone, Debug, PartialEq, Eq)]
+    #[derive(Clone, Debug, Default, PartialEq, Eq)]
     pub struct MomentSummary as MomentSummaryAbi {
         /// Unique in its domain.
         pub name: String,

@@ -26,33 +26,8 @@ pub(super) struct History {
     pub(super) checkpoints: Moments<DomainCheckpoint>,
 }
 
-fn empty_summary() -> MomentSummary {
-    MomentSummary {
-        name: String::new(),
-        parent: None,
-        current: false,
-        created: 0,
-        state: String::new(),
-        external: false,
-        children: 0,
-    }
-}
-
 fn is_external(kind: Option<DiskSnapshot>) -> bool {
     kind == Some(DiskSnapshot::External)
-}
-
-fn word(state: SnapshotState) -> &'static str {
-    match state {
-        SnapshotState::Running => "running",
-        SnapshotState::Blocked => "blocked",
-        SnapshotState::Paused => "paused",
-        SnapshotState::Shutdown => "shutdown",
-        SnapshotState::Shutoff => "shutoff",
-        SnapshotState::Crashed => "crashed",
-        SnapshotState::PmSuspended => "pmsuspended",
-        SnapshotState::DiskSnapshot => "disk-snapshot",
-    }
 }
 
 impl Moment for DomainSnapshot {
@@ -74,10 +49,10 @@ impl Moment for DomainSnapshot {
     fn describe(&self) -> MomentSummary {
         MomentSummary {
             created: self.creation_time.unwrap_or_default(),
-            state: self.state.map(word).unwrap_or_default().to_owned(),
+            state: self.state.map(|state| state.to_string()).unwrap_or_default(),
             external: is_external(self.memory.snapshot)
                 || self.disks.list.iter().any(|disk| is_external(disk.snapshot)),
-            ..empty_summary()
+            ..MomentSummary::default()
         }
     }
 }
@@ -99,7 +74,7 @@ impl Moment for DomainCheckpoint {
     }
 
     fn describe(&self) -> MomentSummary {
-        MomentSummary { created: self.creation_time.unwrap_or_default(), ..empty_summary() }
+        MomentSummary { created: self.creation_time.unwrap_or_default(), ..MomentSummary::default() }
     }
 }
 
@@ -234,7 +209,7 @@ impl Node {
         let parse = if redefine { ParseFlags::REDEFINE } else { ParseFlags::empty() };
         let options = ParseOptions { flags: parse, strict: flags.contains(CreateSnapshot::VALIDATE) };
         let mut snapshot = DomainSnapshot::from_xml(xml, &options, definition::hooks())?;
-        let mut made = empty_summary();
+        let mut made = MomentSummary::default();
         self.guests.change(uuid, |guest| {
             if !guest.history.checkpoints.is_empty() {
                 return Err(unsupported("cannot create snapshot while checkpoint exists"));
@@ -288,7 +263,7 @@ impl Node {
         let redefine = flags.contains(CreateCheckpoint::REDEFINE);
         let parse = if redefine { ParseFlags::REDEFINE } else { ParseFlags::empty() };
         let mut checkpoint = DomainCheckpoint::from_xml(xml, &parse.into(), definition::hooks())?;
-        let mut made = empty_summary();
+        let mut made = MomentSummary::default();
         self.guests.change(uuid, |guest| {
             if !guest.history.snapshots.is_empty() {
                 return Err(unsupported("cannot create checkpoint while snapshot exists"));
